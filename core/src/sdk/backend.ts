@@ -1,0 +1,100 @@
+import type { z } from 'zod';
+import type { ChatEvent, ChatRequest, CompletionRequest } from './chat.ts';
+import type { EmbedRequest, EmbedResult } from './embed.ts';
+import type { Media } from './media.ts';
+import type { Log } from './observe.ts';
+
+/** One request as a backend sees it: who, until when, and where to report. */
+export interface Call {
+  /** The `x-request-id` of the client's request. */
+  readonly id: string;
+  /** Aborts on client disconnect, deadline, a matched stop string or shutdown. A backend must stop computing. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Fetches and checks a URL from the request through the media loaders the operator allowed. Throws `media_rejected`. */
+  media(url: string): Promise<Media>;
+}
+
+/** What a model can do. A backend implements the tasks it has: the methods present ARE its capabilities. */
+export interface Tasks {
+  chat(request: ChatRequest, call: Call): AsyncIterable<ChatEvent>;
+  complete(request: CompletionRequest, call: Call): AsyncIterable<ChatEvent>;
+  embed(request: EmbedRequest, call: Call): Promise<EmbedResult>;
+}
+export type Task = keyof Tasks;
+
+/**
+ * One running copy of a model. The core calls `load` once, then tasks (at most `slots` at a time), then `unload` once,
+ * and never `load` again: a restart is a new instance.
+ */
+export interface Instance extends Partial<Tasks> {
+  /** Resolves when the first request would succeed. Rejecting makes the instance failed, not the server. */
+  load(signal: AbortSignal): Promise<Facts>;
+  /** Every call has ended or been aborted before. Finishes within the grace period or is abandoned; must not throw. */
+  unload(): Promise<void>;
+  /** Cheap; asked every few seconds. Absent: ready for as long as it lives. */
+  health?(): Health | Promise<Health>;
+}
+
+export type Modality = 'text' | 'image' | 'video' | 'audio';
+
+/** What is known of a model once it is loaded. */
+export interface Facts {
+  /** Tokens of prompt and answer together that one call may use. */
+  readonly contextLength?: number;
+  /** Absent: text only. */
+  readonly modalities?: readonly Modality[];
+  /** Calls that one instance runs at once; absent: 1. */
+  readonly slots?: number;
+  /**
+   * OpenAI's names of the request parameters that this model honours. What the core does for every model needs no
+   * mention: `stream`, `stream_options`, `n`, `stop`. The rest is refused with 400, or ignored and named, as the operator says.
+   */
+  readonly parameters?: readonly string[];
+  /** How this model writes reasoning and tool calls into its text; absent: the backend yields the finer events itself. */
+  readonly dialect?: Dialect;
+  /** Shown in `GET /v1/models/{id}`: file name, quantisation, device. No paths, no secrets. */
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/**
+ * `qwen3`: `<think>` and `<tool_call>` with JSON inside. `think`: reasoning only. `hermes`: `<tool_call>` only.
+ * `plain`: neither.
+ */
+export const dialects = ['qwen3', 'think', 'hermes', 'plain'] as const;
+export type Dialect = (typeof dialects)[number];
+
+export type Health = { readonly status: 'ready' } | { readonly status: 'degraded' | 'failed'; readonly reason: string };
+
+/** What config.yaml says of one model, checked. */
+export interface ModelSpec<Options> {
+  readonly id: string;
+  readonly options: Options;
+  /** The folder of config.yaml: relative paths in options are relative to it. */
+  readonly directory: string;
+}
+
+/** Where an instance may run. `inline`: in the server's own thread. `thread`: one Piscina worker. `process`: a forked child. */
+export const isolations = ['inline', 'thread', 'process'] as const;
+export type Isolation = (typeof isolations)[number];
+
+/** What a backend plugin contributes: how to check a model's options, and how to make one instance of it. */
+export interface BackendKind<Schema extends z.ZodType = z.ZodType> {
+  /** Its output must survive a structured clone: it may travel to a thread or a process. */
+  readonly options: Schema;
+  /** Where instances may run, the default first; absent: `inline`, `thread` and `process`. */
+  readonly isolation?: readonly [Isolation, ...Isolation[]];
+  /**
+   * Makes one instance, where it is to run: for `thread` and `process` the plugin's module is imported there and its
+   * `setup` run again, with only `backend()` taking effect. Import heavy engines here, not at the top of the module.
+   */
+  create(spec: ModelSpec<z.output<Schema>>, host: InstanceHost): Instance | Promise<Instance>;
+}
+
+/** What an instance is given; the same in every isolation. */
+export interface InstanceHost {
+  readonly log: Log;
+  /** 0 .. instances-1 */
+  readonly index: number;
+  readonly isolation: Isolation;
+}
