@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
-import { type DestinationStream, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Log } from '../sdk/index.ts';
+import { withoutSecrets } from './secrets.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -16,39 +17,31 @@ export interface LogOptions {
   readonly stream?: NodeJS.WritableStream;
 }
 
-/** Names of fields that would hold a key. Nobody should log one; these are blanked if somebody does. */
-const secretNames = [
-  'authorization',
-  'Authorization',
-  'proxy-authorization',
-  'x-api-key',
-  'X-API-Key',
-  'cookie',
-  'key',
-  'keys',
-  'api_key',
-  'apiKey',
-  'token',
-  'secret',
-  'password',
-];
-
-/** Each name at the top of a line, one level down (`headers.authorization`) and two (`request.headers.authorization`). */
-const secretPaths = secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.headers["${name}"]`]);
-
 /** One JSON line per record, written before the call returns: the last words of a crash are not lost in a buffer. */
 export function createLog(options: LogOptions): Log {
-  return pino(
+  const logger = pino(
     {
       level: options.level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      // A second fence: nobody should log a key; it is blanked if somebody does.
+      formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
       serializers: { err: describeError },
-      redact: { paths: secretPaths, censor: '[redacted]' },
     },
     destination(options),
   );
+  return fence(logger);
+}
+
+/** pino runs `formatters.log` on the fields of a line, but not on those of a child. */
+function fence(logger: Logger): Log {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    child: (fields) => fence(logger.child(withoutSecrets(fields))),
+  };
 }
 
 function destination(options: LogOptions): DestinationStream {

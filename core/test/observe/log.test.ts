@@ -104,10 +104,30 @@ test.each([
   { headers: { 'X-API-Key': 'canary' } },
   { request: { headers: { authorization: 'canary' } } },
   { config: { key: 'canary' } },
+  { config: { schemes: [{ header: 'X-API-Key', keys: [{ name: 'ops', key: 'canary' }] }] } },
 ])('a field that names a secret is blanked: %j', (fields) => {
   const { log, text } = capture();
   log.info(fields, 'oops');
   log.child(fields).info({}, 'oops');
   expect(text().match(/\[redacted\]/g)).toHaveLength(2);
   expect(text()).not.toContain('canary');
+});
+
+test('blanking leaves the logged object itself and the fields beside the secret alone', () => {
+  const { log, lines } = capture();
+  const headers = { authorization: 'Bearer abc', accept: 'text/plain' };
+  log.info({ headers, prompt_tokens: 3 }, 'request');
+  expect(lines()[0]).toMatchObject({
+    headers: { authorization: '[redacted]', accept: 'text/plain' },
+    prompt_tokens: 3,
+  });
+  expect(headers.authorization).toBe('Bearer abc');
+});
+
+test('a cyclic object does not hang the log', () => {
+  const { log, lines } = capture();
+  const cyclic: Record<string, unknown> = { name: 'loop' };
+  cyclic.self = cyclic;
+  log.info({ cyclic }, 'round');
+  expect(lines()[0].msg).toBe('round');
 });
