@@ -1,0 +1,55 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import * as buckets from './buckets.ts';
+
+/** Every metric of the server's own, registered in `registry` under the names and labels that docs/metrics.md lists. */
+export function createFamilies(registry: Registry) {
+  const model = ['model', 'backend'] as const;
+  const instance = [...model, 'instance'] as const;
+
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `backplane_${name}`, help, labelNames, registers: [registry] });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `backplane_${name}`, help, labelNames, registers: [registry] });
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], bounds: number[]) =>
+    new Histogram({ name: `backplane_${name}`, help, labelNames, buckets: bounds, registers: [registry] });
+
+  return {
+    requests: counter('requests_total', 'Requests that have ended', [
+      ...model,
+      'operation',
+      'outcome',
+      'finish_reason',
+    ]),
+    running: gauge('requests_running', 'Calls that hold a slot of an instance', instance),
+    waiting: gauge('requests_waiting', 'Calls that wait for a slot', model),
+    duration: histogram(
+      'request_duration_seconds',
+      'From the arrival of a request to its end',
+      [...model, 'operation', 'stream'],
+      buckets.requestDuration,
+    ),
+    queue: histogram('queue_seconds', 'Wait of a call for its slot', model, buckets.queue),
+    firstToken: histogram(
+      'time_to_first_token_seconds',
+      'From the arrival of a request to its first output',
+      model,
+      buckets.timeToFirstToken,
+    ),
+    interToken: histogram(
+      'inter_token_latency_seconds',
+      'Between two pieces of output of a call',
+      model,
+      buckets.interTokenLatency,
+    ),
+    promptTokens: counter('prompt_tokens_total', 'Prompt tokens, cached ones included', model),
+    generationTokens: counter('generation_tokens_total', 'Generated tokens', model),
+    cachedTokens: counter('cached_tokens_total', 'Prompt tokens that came from the KV cache', model),
+    state: gauge('instance_state', '1 for the state that the instance is in, 0 for the others', [...instance, 'state']),
+    restarts: counter('instance_restarts_total', 'Loads that followed a crash or a failed load', instance),
+    load: histogram('instance_load_seconds', 'From the creation of an instance to ready', instance, buckets.load),
+    authFailures: counter('auth_failures_total', 'Requests refused for their credentials', ['scheme', 'reason']),
+    build: gauge('build_info', 'Always 1; the versions are in the labels', ['version', 'node']),
+  };
+}
+
+export type Families = ReturnType<typeof createFamilies>;
