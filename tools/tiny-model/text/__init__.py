@@ -1,0 +1,1 @@
+"""The sentences that the tiny model is trained on, all written for this project."""
