@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { check, strict } from './config/check.ts';
+import type { z } from 'zod';
+import { type Checked, check, strict } from './config/check.ts';
 import { editorSchema } from './config/editor-schema.ts';
 import { type Entry, type Loaded, load } from './config/load.ts';
 import { ConfigError, type Problem, renderPath } from './config/problem.ts';
@@ -91,16 +92,15 @@ async function loadPlugins(entries: Loaded['plugins'], source: Source, file: str
   const paths = new Map<string, Path>();
   for (const { path, value } of entries) {
     const at = [...path, 'use'];
-    if (source.variable(at)?.broken) continue;
+    if (!value || source.variable(at)?.broken) continue;
     try {
       const { plugin, url } = await resolvePlugin(value.use, file);
       const { name } = plugin;
       const first = paths.get(name);
       if (first) throw new Error(`this is the plugin "${name}", which ${renderPath(first)} loads already`);
       paths.set(name, path);
-      const config = await check(strict(plugin.config), source, [...path, 'config']);
-      const problem = config.ok ? cloneProblem(config.value, source, [...path, 'config']) : undefined;
-      problems.push(...config.problems, ...(problem ? [problem] : []));
+      const config = await checkPart(plugin.config, source, [...path, 'config']);
+      problems.push(...config.problems);
       if (config.ok) loaded.push({ name, use: value.use, url, plugin, config: config.value });
     } catch (error) {
       problems.push(source.problem(at, `${source.quote(at)}: ${source.mask(messageOf(error))}`));
@@ -135,46 +135,46 @@ async function setUp(
   }
 }
 
+/** What the backend says to a model; the rest of the entry may be wrong. */
 async function checkModel(
   { path, value }: Entry<ModelConfig>,
   kernel: Kernel,
   source: Source,
 ): Promise<CheckedModel | Problem[]> {
   const at = [...path, 'backend'];
-  const backendKind = kernel.backends.get(value.backend);
+  const name = source.at(at);
+  if (typeof name !== 'string' || source.variable(at)?.broken) return [];
+  const backendKind = kernel.backends.get(name);
   if (!backendKind) {
-    if (source.variable(at)?.broken) return [];
     const names = [...kernel.backends.keys()];
-    const hint = source.variable(at) ? '' : didYouMean(value.backend, names);
+    const hint = source.variable(at) ? '' : didYouMean(name, names);
     const known =
       names.length > 0 ? `the loaded plugins contribute ${names.join(', ')}` : 'no loaded plugin contributes any';
     return [source.problem(at, `there is no backend ${source.quote(at)}: ${known}${hint}`)];
   }
   const problems: Problem[] = [];
-  const { name, kind } = backendKind;
+  const { kind } = backendKind;
   const allowed = kind.isolation ?? isolations;
-  const isolation = value.isolation ?? allowed[0];
+  const isolation = value?.isolation ?? allowed[0];
   if (!allowed.includes(isolation)) {
-    const message = `the backend "${name}" runs ${allowed.join(' or ')} only`;
-    problems.push(source.problem([...path, 'isolation'], message));
+    problems.push(source.problem([...path, 'isolation'], `the backend "${name}" runs ${allowed.join(' or ')} only`));
   }
-  const under = [...path, 'options'];
-  const options = await check(strict(kind.options), source, under);
-  if (!options.ok) return [...problems, ...options.problems];
-  const problem = cloneProblem(options.value, source, under);
-  if (problem) problems.push(problem);
-  if (problems.length > 0) return problems;
+  const options = await checkPart(kind.options, source, [...path, 'options']);
+  problems.push(...options.problems);
+  if (!value || !options.ok || problems.length > 0) return problems;
   return { ...value, backendKind, isolation, options: options.value as Record<string, unknown> };
 }
 
-/** Settings travel to threads and processes; better said now than when an instance starts. */
-function cloneProblem(value: unknown, source: Source, path: Path): Problem | undefined {
+/** Holds a plugin's part of the file against the plugin's schema. */
+async function checkPart(schema: z.ZodType, source: Source, path: Path): Promise<Checked<unknown>> {
+  const checked = await check(strict(schema), source, path);
   try {
-    structuredClone(value);
-    return undefined;
+    // It travels to threads and processes; better said now than when an instance starts.
+    if (checked.ok) structuredClone(checked.value);
+    return checked;
   } catch (error) {
-    const message = `the plugin's schema turns this into something that no thread or process can receive`;
-    return source.problem(path, source.mask(`${message}: ${messageOf(error)}`));
+    const message = "the plugin's schema makes something of this that no thread or process can receive";
+    return { ok: false, problems: [source.problem(path, source.mask(`${message}: ${messageOf(error)}`))] };
   }
 }
 

@@ -105,6 +105,7 @@ const nouns: Readonly<Record<string, string>> = {
 function sentence(issue: RawIssue, known: boolean): string | undefined {
   switch (issue.code) {
     case 'invalid_type': {
+      if (issue.input === undefined && !(issue.expected in nouns)) return 'is missing';
       const wanted = nouns[issue.expected] ?? issue.expected;
       return issue.input === undefined ? `is missing; it must be ${wanted}` : `must be ${wanted}`;
     }

@@ -5,16 +5,14 @@ const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/;
 /** What setTimeout can wait for; anything longer would fire at once. */
 const longest = 2 ** 31 - 1;
 
+const error = 'must be a duration: 500ms, 30s, 5m, 1h, or a number of milliseconds';
+
 /** `500ms`, `30s`, `5m`, `1h`, or a number of milliseconds; gives whole milliseconds. */
 export const duration = z
-  .union([z.number().nonnegative(), z.string().regex(pattern)], {
-    error: 'must be a duration: 500ms, 30s, 5m, 1h, or a number of milliseconds',
-  })
+  .union([z.number({ error }).nonnegative(error), z.string({ error }).regex(pattern, error)], { error })
   .transform((written) => {
-    const [, amount, unit] = pattern.exec(String(written)) ?? [];
-    return Math.round(
-      typeof written === 'number' ? written : Number(amount) * units[(unit ?? 'ms') as keyof typeof units],
-    );
+    const [, amount, unit = 'ms'] = pattern.exec(String(written)) ?? [];
+    return Math.round(typeof written === 'number' ? written : Number(amount) * units[unit as keyof typeof units]);
   })
   .refine((milliseconds) => milliseconds <= longest, 'must be a duration of at most 24 days');
 

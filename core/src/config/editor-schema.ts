@@ -14,7 +14,10 @@ interface BackendPart {
   readonly isolation: readonly string[];
 }
 
-const variable = { type: 'string', pattern: '^\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}$' };
+type Choice = readonly [value: string, properties: Readonly<Record<string, Json>>];
+
+const variable = { $ref: '#/$defs/variable' };
+const variableText = { type: 'string', pattern: '^\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}$' };
 
 /** JSON Schema (draft 2020-12) of config.yaml: the core's keys, and what each `use` and each `backend` makes of the rest. */
 export function editorSchema(plugins: readonly PluginPart[], backends: readonly BackendPart[]): object {
@@ -24,61 +27,56 @@ export function editorSchema(plugins: readonly PluginPart[], backends: readonly 
     plugins: z.object(Object.fromEntries(plugins.map(({ use, config }) => [use, config]))),
     backends: z.object(Object.fromEntries(backends.map(({ name, options }) => [name, options]))),
   });
-  const json = z.toJSONSchema(whole, {
+  const { $defs, properties } = z.toJSONSchema(whole, {
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema }) => acceptVariable(jsonSchema as Json),
-  }) as Json;
-  const part = (name: string): Json => (json['properties'] as Record<string, Json>)[name] as Json;
-  const under = (name: string, key: string): Json => (part(name)['properties'] as Record<string, Json>)[key] as Json;
-
-  const core = part('core');
-  addChoices(
-    item(core, 'plugins'),
-    plugins.map(({ use }) => ({ key: 'use', value: use, then: { config: under('plugins', use) } })),
-  );
-  addChoices(
-    item(core, 'models'),
-    backends.map(({ name, isolation }) => ({
-      key: 'backend',
-      value: name,
-      then: { options: under('backends', name), isolation: { enum: isolation } },
-    })),
-  );
+  });
+  const { core, ...parts } = properties as { core: Json; plugins: Json; backends: Json };
+  const byUse = plugins.map(({ use }): Choice => [use, { config: child(parts.plugins, use) }]);
+  const byBackend = backends.map(({ name, isolation }): Choice => {
+    return [name, { options: child(parts.backends, name), isolation: { enum: [...isolation] } }];
+  });
+  addChoices(child(core, 'plugins'), 'use', byUse);
+  addChoices(child(core, 'models'), 'backend', byBackend);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'config.yaml of Backplane',
     ...core,
-    ...(json['$defs'] !== undefined && { $defs: json['$defs'] }),
+    $defs: { ...$defs, variable: variableText },
   };
 }
 
 /** What is text in the file may become a number, a boolean or one of a few words when a variable is filled in. */
 function acceptVariable(json: Json): void {
-  const { type, enum: values, pattern } = json;
-  const narrow =
-    type === 'number' || type === 'integer' || type === 'boolean' || values !== undefined || pattern !== undefined;
-  if (!narrow || pattern === variable.pattern) return;
-  const { description, default: fallback, ...rest } = json;
-  for (const key of Object.keys(rest)) delete json[key];
-  json['anyOf'] = [rest, variable];
+  const { type, enum: values, pattern, anyOf } = json;
+  if (Array.isArray(anyOf)) {
+    const forms = anyOf.flatMap((form: Json) => (Array.isArray(form.anyOf) ? form.anyOf : [form]));
+    json.anyOf = [...forms.filter((form) => form !== variable), ...(forms.includes(variable) ? [variable] : [])];
+  } else if (
+    type === 'number' ||
+    type === 'integer' ||
+    type === 'boolean' ||
+    values !== undefined ||
+    pattern !== undefined
+  ) {
+    const { description, default: fallback, ...rest } = json;
+    for (const key of Object.keys(rest)) delete json[key];
+    json.anyOf = [rest, variable];
+  }
 }
 
-function item(core: Json, list: string): Json {
-  return (core['properties'] as Record<string, Json>)[list]?.['items'] as Json;
+function child(json: Json, name: string): Json {
+  return (json.properties as Record<string, Json>)[name] as Json;
 }
 
-interface Choice {
-  readonly key: string;
-  readonly value: string;
-  readonly then: Readonly<Record<string, Json>>;
-}
-
-function addChoices(target: Json, choices: readonly Choice[]): void {
+function addChoices(list: Json, key: string, choices: readonly Choice[]): void {
   if (choices.length === 0) return;
-  target['allOf'] = choices.map(({ key, value, then }) => ({
-    if: { type: 'object', properties: { [key]: { const: value } }, required: [key] },
-    // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema
-    then: { properties: then },
-  }));
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+  const rule = ([value, properties]: Choice) => ({ if: has(key, value), then: { properties } });
+  (list.items as Json).allOf = choices.map(rule);
+}
+
+function has(key: string, value: string): Json {
+  return { type: 'object', properties: { [key]: { const: value } }, required: [key] };
 }

@@ -4,10 +4,11 @@ import type { Problem } from './problem.ts';
 import { type Config, configSchema, type ModelConfig, modelSchema, type PluginConfig, pluginSchema } from './schema.ts';
 import { type Path, Source } from './source.ts';
 
-/** An entry of a list that is right in itself, although others may not be. */
+/** An entry of a list, which may be wrong while others are right. */
 export interface Entry<T> {
   readonly path: Path;
-  readonly value: T;
+  /** Absent when something in it is wrong. */
+  readonly value?: T;
 }
 
 /** config.yaml as far as it can be understood: problems do not hide what is right. */
@@ -32,35 +33,35 @@ export async function load(file: string, env: NodeJS.ProcessEnv): Promise<Loaded
 
 async function entries<S extends z.ZodType>(schema: S, source: Source, at: Path): Promise<Entry<z.output<S>>[]> {
   const list = source.at(at);
-  const found: Entry<z.output<S>>[] = [];
-  for (let i = 0; Array.isArray(list) && i < list.length; i++) {
-    const path = [...at, i];
-    const checked = await check(schema, source, path);
-    if (checked.ok) found.push({ path, value: checked.value });
-  }
-  return found;
+  if (!Array.isArray(list)) return [];
+  return Promise.all(
+    list.map(async (_, i) => {
+      const path = [...at, i];
+      const checked = await check(schema, source, path);
+      return checked.ok ? { path, value: checked.value } : { path };
+    }),
+  );
 }
 
 /** What zod does not look at while any field is wrong. */
 function crossChecks(source: Source, models: readonly Entry<ModelConfig>[]): Problem[] {
   const problems: Problem[] = [];
-  const taken = new Map<string, Path>();
+  const taken = new Map<unknown, Path>();
   for (const { path, value } of models) {
-    const names: [string, Path][] = [[value.id, [...path, 'id']]];
-    value.aliases.forEach((alias, i) => {
-      names.push([alias, [...path, 'aliases', i]]);
-    });
-    for (const [name, at] of names) {
+    const aliases = source.at([...path, 'aliases']);
+    const names: Path[] = [[...path, 'id']];
+    if (Array.isArray(aliases)) names.push(...aliases.map((_, i) => [...path, 'aliases', i]));
+    for (const at of names) {
+      const name = source.at(at);
       const first = taken.get(name);
       if (first === undefined) taken.set(name, at);
-      else {
-        const { path: where, line } = source.problem(first, '');
-        problems.push(
-          source.problem(at, `names a model that ${where} in line ${line} names already; ids and aliases must differ`),
-        );
+      else if (typeof name === 'string') {
+        const where = source.problem(first, '');
+        const message = `is the same as ${where.path} in line ${where.line}; ids and aliases must all differ`;
+        problems.push(source.problem(at, message));
       }
     }
-    if (value.restart.max_backoff < value.restart.backoff) {
+    if (value && value.restart.max_backoff < value.restart.backoff) {
       problems.push(source.problem([...path, 'restart', 'max_backoff'], 'must not be shorter than backoff'));
     }
   }

@@ -70,7 +70,11 @@ export const modelSchema = z.strictObject({
       window: positiveDuration.prefault('5m'),
     })
     .prefault({}),
-  options: z.record(z.string(), z.unknown()).nullish().describe("The backend's own settings"),
+  options: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .transform((options) => options ?? {})
+    .describe("The backend's own settings"),
 });
 
 export const configSchema = z.strictObject({

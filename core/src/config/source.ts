@@ -175,16 +175,16 @@ export class Source {
 
   #rejectDuplicates(): void {
     visit(this.#document, {
-      Map: (_, map) => {
-        const first = new Map<unknown, number>();
+      Map: (_, map, ancestors) => {
+        const lines = new Map<unknown, number>();
         for (const { key } of map.items) {
           if (!isScalar(key) || !key.range) continue;
-          const line = this.#counter.linePos(key.range[0]).line;
-          const before = first.get(key.value);
-          if (before === undefined) first.set(key.value, line);
+          const [start, end] = key.range;
+          const first = lines.get(key.value);
+          if (first === undefined) lines.set(key.value, this.#counter.linePos(start).line);
           else {
-            const message = `the key ${JSON.stringify(key.value)} stands here twice; the first is in line ${before}`;
-            this.problems.push(this.#place(key.range[0], key.range[1], [], message));
+            const path = [...pathOf([...ancestors, map]), String(key.value)];
+            this.problems.push(this.#place(start, end, path, `this key is in line ${first} already`));
           }
         }
       },
@@ -193,18 +193,27 @@ export class Source {
 
   #expand(env: NodeJS.ProcessEnv): void {
     visit(this.#document, {
-      Scalar: (key, node) => {
+      Scalar: (key, node, ancestors) => {
         if (key === 'key' || typeof node.value !== 'string' || !node.value.includes('$')) return;
         const { text, values, whole, problems } = expand(node.value, env);
         const broken = problems.length > 0;
         if (broken || values.size > 0) this.#variables.set(node, { whole, broken });
         for (const [name, value] of values) if (value !== '') this.#secrets.set(value, `\${${name}}`);
         const [start, end] = node.range ?? [0, 1];
-        for (const problem of problems) this.problems.push(this.#place(start, end, [], problem));
+        const path = broken ? pathOf([...ancestors, node]) : [];
+        for (const problem of problems) this.problems.push(this.#place(start, end, path, problem));
         if (!broken) node.value = text;
       },
     });
   }
+}
+
+/** The path to the last of these nodes, each of which contains the next. */
+function pathOf(nodes: readonly unknown[]): Path {
+  return nodes.flatMap((node, i): PropertyKey[] => {
+    if (isPair(node)) return [String(isScalar(node.key) ? node.key.value : node.key)];
+    return isSeq(node) && i + 1 < nodes.length ? [node.items.indexOf(nodes[i + 1])] : [];
+  });
 }
 
 async function readText(file: string): Promise<string> {

@@ -1,10 +1,10 @@
 /** The candidate closest to what was written, if it is close enough to be what was meant. */
 export function suggestion(written: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(written.length / 3)) + 1;
+  let least = Math.min(3, Math.floor(written.length / 2)) + 1;
   for (const candidate of candidates) {
     const distance = levenshtein(written.toLowerCase(), candidate.toLowerCase());
-    if (distance >= least || distance >= candidate.length) continue;
+    if (distance >= least) continue;
     best = candidate;
     least = distance;
   }
