@@ -3,16 +3,12 @@ import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pin
 import type { Log } from '../sdk/index.ts';
 import { withoutSecrets } from './secrets.ts';
 
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
-
-export const logFormats = ['auto', 'json', 'pretty'] as const;
-export type LogFormat = (typeof logFormats)[number];
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 export interface LogOptions {
   readonly level: LogLevel;
   /** `auto`: pretty on a terminal, else JSON lines. */
-  readonly format: LogFormat;
+  readonly format: 'auto' | 'json' | 'pretty';
   /** Absent: stdout. */
   readonly stream?: NodeJS.WritableStream;
 }

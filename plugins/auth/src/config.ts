@@ -65,7 +65,7 @@ export const config = z
     }
   });
 
-export type Config = z.output<typeof config>;
+type Config = z.output<typeof config>;
 export type SchemeConfig = Config['schemes'][number];
 
 /** The word before the key; empty: none. */
