@@ -1,19 +1,13 @@
-/** The candidate closest to what was written, if it is close enough to be what was meant. */
-export function suggestion(written: string, candidates: Iterable<string>): string | undefined {
-  let best: string | undefined;
+/** Half a sentence to append: the candidate that was meant, where one is close to what was written. */
+export function didYouMean(written: string, candidates: Iterable<string>): string {
+  let meant: string | undefined;
   let least = Math.min(3, Math.floor(written.length / 2)) + 1;
   for (const candidate of candidates) {
     const distance = levenshtein(written.toLowerCase(), candidate.toLowerCase());
     if (distance >= least) continue;
-    best = candidate;
+    meant = candidate;
     least = distance;
   }
-  return best;
-}
-
-/** A half sentence to append, or nothing. */
-export function didYouMean(written: string, candidates: Iterable<string>): string {
-  const meant = suggestion(written, candidates);
   return meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
 }
 

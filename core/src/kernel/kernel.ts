@@ -3,16 +3,15 @@ import type { Registry } from 'prom-client';
 import {
   type AuthScheme,
   type BackendKind,
-  isolations,
   type Log,
   type MediaLoader,
   type Meter,
   type Observer,
   type Plugin,
-  type PluginContext,
   registry,
 } from '../sdk/index.ts';
 import { Services } from './container.ts';
+import { Contributions, type Disposer, openContext } from './context.ts';
 import { order } from './order.ts';
 
 export interface LoadedPlugin {
@@ -65,97 +64,19 @@ export class SetupError extends Error {
   }
 }
 
-interface Disposer {
-  readonly plugin: string;
-  readonly run: () => void | Promise<void>;
-}
-
-/** How long plugins may take to undo themselves when another one's setup failed. */
-const abandonMs = 5_000;
-
 /** Sets the plugins up, in order. Throws a `Cycle`, or a `SetupError` when all that could be tried have been. */
 export async function createKernel(loaded: readonly LoadedPlugin[], core: CoreServices): Promise<Kernel> {
   const plugins = order(loaded, ({ plugin }) => plugin);
-  const backends = new Map<string, Backend>();
-  const schemes: { name: string; scheme: AuthScheme }[] = [];
-  const loaders: MediaLoader[] = [];
-  const observers: { plugin: string; observer: Observer }[] = [];
-  const routes: { plugin: string; routes: FastifyPluginAsync }[] = [];
-  const disposers: Disposer[] = [];
+  const contributions = new Contributions();
   const services = new Services();
-  const shutdown = new AbortController();
   services.core(registry, () => core.registry());
-
-  const contextOf = (plugin: LoadedPlugin): { context: PluginContext; seal: () => void } => {
-    const { name } = plugin;
-    let sealed = false;
-    const open = (what: string): void => {
-      if (sealed)
-        throw new Error(`the plugin "${name}" called ${what} after its setup: contributions are sealed by then`);
-    };
-    const alive = (what: string): void => {
-      if (shutdown.signal.aborted) throw new Error(`the plugin "${name}" called ${what} after the shutdown began`);
-    };
-    const context: PluginContext = {
-      log: core.log.child({ plugin: name }),
-      // Not made for plugins that measure nothing.
-      get meter() {
-        return core.meter(name);
-      },
-      directory: core.directory,
-      signal: shutdown.signal,
-      backend(backend, kind) {
-        open(`backend("${backend}")`);
-        const other = backends.get(backend);
-        if (other)
-          throw new Error(`the backend "${backend}" is contributed by the plugin "${other.plugin.name}" already`);
-        checkKind(backend, kind);
-        backends.set(backend, { name: backend, kind: kind as unknown as BackendKind, plugin });
-      },
-      auth(scheme, implementation) {
-        open(`auth("${scheme}")`);
-        if (schemes.some((other) => other.name === scheme))
-          throw new Error(`there is an auth scheme "${scheme}" already`);
-        schemes.push({ name: scheme, scheme: implementation });
-      },
-      media(loader) {
-        open('media()');
-        const taken = loader.schemes.find((scheme) => loaders.some((other) => other.schemes.includes(scheme)));
-        if (taken !== undefined) throw new Error(`there is a media loader for "${taken}" already`);
-        loaders.push(loader);
-      },
-      observe(observer) {
-        open('observe()');
-        observers.push({ plugin: name, observer });
-      },
-      routes(implementation) {
-        open('routes()');
-        routes.push({ plugin: name, routes: implementation });
-      },
-      provide(token, factory) {
-        open('provide()');
-        services.provide(name, token, factory);
-      },
-      use(token) {
-        alive('use()');
-        return services.use(name, plugin.plugin.after ?? [], token);
-      },
-      onDispose(run) {
-        alive('onDispose()');
-        disposers.push({ plugin: name, run });
-      },
-    };
-    const seal = (): void => {
-      sealed = true;
-    };
-    return { context, seal };
-  };
+  const shutdown = new AbortController();
 
   let disposed: Promise<void> | undefined;
   const dispose = (graceMs: number): Promise<void> => {
     disposed ??= (async () => {
       shutdown.abort();
-      for (const disposer of disposers.toReversed()) await runDisposer(disposer, graceMs, core.log);
+      for (const disposer of contributions.disposers.toReversed()) await runDisposer(disposer, graceMs, core.log);
       await services.dispose();
     })();
     return disposed;
@@ -169,7 +90,7 @@ export async function createKernel(loaded: readonly LoadedPlugin[], core: CoreSe
       failed.add(plugin.name);
       continue;
     }
-    const { context, seal } = contextOf(plugin);
+    const { context, seal } = openContext(plugin, contributions, services, core, shutdown.signal);
     try {
       await plugin.plugin.setup(context, plugin.config);
     } catch (reason) {
@@ -183,25 +104,16 @@ export async function createKernel(loaded: readonly LoadedPlugin[], core: CoreSe
     await dispose(abandonMs);
     throw new SetupError(failures);
   }
+  const { backends, schemes, loaders, observers, routes } = contributions;
   return { plugins, backends, schemes, loaders, observers, routes, dispose };
 }
 
-function checkKind(name: string, kind: Partial<BackendKind>): void {
-  if (typeof kind.create !== 'function') throw new Error(`the backend "${name}" has no create()`);
-  if (!kind.options || !('_zod' in kind.options))
-    throw new Error(`the backend "${name}" has no zod 4 schema in \`options\``);
-  const unknown = kind.isolation?.find((isolation) => !isolations.includes(isolation));
-  if (kind.isolation && (kind.isolation.length === 0 || unknown !== undefined)) {
-    throw new Error(`the backend "${name}" must give \`isolation\` as a list of ${isolations.join(', ')}`);
-  }
-}
+/** How long plugins may take to undo themselves when another one's setup failed. */
+const abandonMs = 5_000;
 
 async function runDisposer({ plugin, run }: Disposer, graceMs: number, log: Log): Promise<void> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error(`it took longer than ${graceMs} ms and was abandoned`)),
-    graceMs,
-  );
+  const timer = setTimeout(() => late.reject(new Error(`abandoned after ${graceMs} ms`)), graceMs);
   try {
     await Promise.race([run(), late.promise]);
   } catch (error) {

@@ -1,0 +1,102 @@
+import type { FastifyPluginAsync } from 'fastify';
+import {
+  type AuthScheme,
+  type BackendKind,
+  isolations,
+  type MediaLoader,
+  type Observer,
+  type PluginContext,
+} from '../sdk/index.ts';
+import type { Services } from './container.ts';
+import type { Backend, CoreServices, LoadedPlugin } from './kernel.ts';
+
+export interface Disposer {
+  readonly plugin: string;
+  readonly run: () => void | Promise<void>;
+}
+
+/** What all plugins of a kernel contributed so far. */
+export class Contributions {
+  readonly backends = new Map<string, Backend>();
+  readonly schemes: { readonly name: string; readonly scheme: AuthScheme }[] = [];
+  readonly loaders: MediaLoader[] = [];
+  readonly observers: { readonly plugin: string; readonly observer: Observer }[] = [];
+  readonly routes: { readonly plugin: string; readonly routes: FastifyPluginAsync }[] = [];
+  readonly disposers: Disposer[] = [];
+}
+
+/** The context of one plugin, and how to seal it when its setup has returned. */
+export function openContext(
+  plugin: LoadedPlugin,
+  into: Contributions,
+  services: Services,
+  core: CoreServices,
+  signal: AbortSignal,
+): { readonly context: PluginContext; readonly seal: () => void } {
+  const { name } = plugin;
+  let sealed = false;
+  const open = (what: string): void => {
+    if (sealed) throw new Error(`the plugin "${name}" called ${what} after its setup, when contributions are sealed`);
+  };
+  const context: PluginContext = {
+    log: core.log.child({ plugin: name }),
+    // Not made for plugins that measure nothing.
+    get meter() {
+      return core.meter(name);
+    },
+    directory: core.directory,
+    signal,
+    backend(backend, kind) {
+      open(`backend("${backend}")`);
+      const other = into.backends.get(backend)?.plugin.name;
+      if (other) throw new Error(`the backend "${backend}" is contributed by the plugin "${other}" already`);
+      checkKind(backend, kind);
+      into.backends.set(backend, { name: backend, kind: kind as unknown as BackendKind, plugin });
+    },
+    auth(id, scheme) {
+      open(`auth("${id}")`);
+      if (into.schemes.some((other) => other.name === id)) throw new Error(`there is an auth scheme "${id}" already`);
+      into.schemes.push({ name: id, scheme });
+    },
+    media(loader) {
+      open('media()');
+      const taken = loader.schemes.find((scheme) => into.loaders.some((other) => other.schemes.includes(scheme)));
+      if (taken !== undefined) throw new Error(`there is a media loader for "${taken}" already`);
+      into.loaders.push(loader);
+    },
+    observe(observer) {
+      open('observe()');
+      into.observers.push({ plugin: name, observer });
+    },
+    routes(routes) {
+      open('routes()');
+      into.routes.push({ plugin: name, routes });
+    },
+    provide(token, factory) {
+      open('provide()');
+      services.provide(name, token, factory);
+    },
+    use(token) {
+      return services.use(name, plugin.plugin.after ?? [], token);
+    },
+    onDispose(run) {
+      if (signal.aborted) throw new Error(`the plugin "${name}" called onDispose() after the shutdown began`);
+      into.disposers.push({ plugin: name, run });
+    },
+  };
+  const seal = (): void => {
+    sealed = true;
+  };
+  return { context, seal };
+}
+
+function checkKind(name: string, { create, options, isolation }: Partial<BackendKind>): void {
+  const fail = (what: string): never => {
+    throw new Error(`the backend "${name}" ${what}`);
+  };
+  if (typeof create !== 'function') fail('has no create()');
+  if (!options || !('_zod' in options)) fail('has no zod 4 schema in `options`');
+  if (isolation && (isolation.length < 1 || isolation.some((place) => !isolations.includes(place)))) {
+    fail(`must give \`isolation\` as a list of ${isolations.join(', ')}`);
+  }
+}
