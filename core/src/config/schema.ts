@@ -18,6 +18,10 @@ const server = z.strictObject({
   open: z.boolean().default(false).describe('Allows an address beyond loopback although no plugin asks for a key'),
   body_limit: size.prefault('32MB').describe('Largest request body'),
   hosts: z.array(z.string().min(1)).default([]).describe('Names accepted in the Host header, beyond loopback'),
+  open_routes: z
+    .array(z.string().startsWith('/'))
+    .default(['/health', '/ready'])
+    .describe("The server's own routes that answer without a key"),
   keep_alive: positiveDuration.prefault('15s').describe('Silence after which a stream carries a comment'),
 });
 

@@ -48,7 +48,7 @@ export interface Facts {
   readonly slots?: number;
   /**
    * OpenAI's names of the request parameters that this model honours. What the core does for every model needs no
-   * mention: `stream`, `stream_options`, `n`, `stop`. The rest is refused with 400, or ignored and named, as the operator says.
+   * mention: `stream`, `stream_options`, `n`, `stop`, `parallel_tool_calls`. The rest is refused with 400, or ignored and named, as the operator says.
    */
   readonly parameters?: readonly string[];
   /** How this model writes reasoning and tool calls into its text; absent: the backend yields the finer events itself. */

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http';
+import { type AuthScheme, anonymous, type Credentials, Failure, type Observer, type Principal } from '../sdk/index.ts';
+
+export interface NamedScheme {
+  readonly name: string;
+  readonly scheme: AuthScheme;
+}
+
+/** Asks the schemes in order. No scheme at all: everyone is anonymous. */
+export class Authentication {
+  readonly #schemes: readonly NamedScheme[];
+  readonly #emit: Observer;
+  /** For `WWW-Authenticate`; undefined when nobody asks for a key. */
+  readonly challenge: string | undefined;
+
+  constructor(schemes: readonly NamedScheme[], emit: Observer) {
+    this.#schemes = schemes;
+    this.#emit = emit;
+    this.challenge = [...new Set(schemes.map(({ scheme }) => scheme.challenge))].join(', ') || undefined;
+  }
+
+  /** Throws `invalid_api_key`. Synchronous: it runs before anything of the body is read. */
+  authenticate(call: string, request: IncomingMessage): Principal {
+    if (this.#schemes.length === 0) return anonymous;
+    const credentials = credentialsOf(request);
+    for (const { name, scheme } of this.#schemes) {
+      try {
+        const principal = scheme.authenticate(credentials);
+        if (principal) return principal;
+      } catch (thrown) {
+        const reason = credentials.duplicates.has(name.toLowerCase()) ? 'duplicate' : 'wrong';
+        this.#emit({ type: 'auth_failed', call, scheme: name, reason });
+        throw Failure.from(thrown);
+      }
+    }
+    this.#emit({ type: 'auth_failed', call, scheme: 'none', reason: 'missing' });
+    throw new Failure('invalid_api_key', 'Invalid API key');
+  }
+}
+
+/** From the raw headers: Node keeps the first of two `Authorization` headers and says nothing. */
+function credentialsOf({ rawHeaders }: IncomingMessage): Credentials {
+  const headers: Record<string, string | undefined> = Object.create(null);
+  const duplicates = new Set<string>();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    if (name in headers) {
+      duplicates.add(name);
+      headers[name] = undefined;
+    } else headers[name] = rawHeaders[i + 1] as string;
+  }
+  return { headers, duplicates };
+}

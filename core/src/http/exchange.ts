@@ -1,0 +1,127 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  anonymous,
+  Failure,
+  type FinishReason,
+  type Observer,
+  type Operation,
+  type Outcome,
+  type Principal,
+  type Settled,
+  type Usage,
+} from '../sdk/index.ts';
+
+/** One HTTP request from its arrival to its last byte: who, for how long, and how it ended. Emits its signals. */
+export class Exchange {
+  readonly id: string;
+  readonly operation: Operation;
+  principal: Principal = anonymous;
+  readonly #abort = new AbortController();
+  readonly #emit: Observer;
+  readonly #method: string;
+  readonly #route: string;
+  readonly #begin = performance.now();
+  #lastOutput: number | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #settled: { -readonly [K in keyof Settled]?: Settled[K] } = {};
+  #answered = false;
+
+  constructor(request: FastifyRequest, reply: FastifyReply, operation: Operation, emit: Observer) {
+    this.id = request.id;
+    this.operation = operation;
+    this.#emit = emit;
+    this.#method = request.method;
+    this.#route = request.routeOptions.url ?? 'unknown';
+    emit({ type: 'received', call: this.id, operation });
+    reply.raw.once('close', () => this.#settle(reply.raw.statusCode));
+  }
+
+  /** Aborts with a Failure as its reason: `cancelled`, `timeout` or `shutting_down`. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  abort(reason: Failure): void {
+    this.#abort.abort(reason);
+  }
+
+  /** What the request turned out to ask for. */
+  aim(model: string, backend: string, stream: boolean, deadlineMs: number): void {
+    this.#settled = { ...this.#settled, model, backend, stream };
+    const late = new Failure('timeout', `${model} did not finish within ${deadlineMs / 1000} s.`);
+    this.#deadline = setTimeout(() => this.abort(late), deadlineMs);
+  }
+
+  admitted(instance: number, waitedMs: number): void {
+    this.#settled.instance = instance;
+    this.#settled.queueMs = waitedMs;
+  }
+
+  /** A piece of output was made. */
+  output(): void {
+    const now = performance.now();
+    const { model, backend } = this.#settled;
+    if (model === undefined || backend === undefined) return;
+    const first = this.#lastOutput === undefined;
+    const sinceMs = now - (this.#lastOutput ?? this.#begin);
+    if (first) this.#settled.ttftMs = sinceMs;
+    this.#lastOutput = now;
+    this.#emit({ type: 'output', call: this.id, model, backend, first, sinceMs });
+  }
+
+  /** The reply is whole; what is left is to deliver it. */
+  answered(usage?: Usage, finishReason?: FinishReason): void {
+    this.#answered = true;
+    this.#settled = { ...this.#settled, ...(usage && { usage }), ...(finishReason && { finishReason }) };
+  }
+
+  /** The reply will not be what was asked for. */
+  failed(failure: Failure): void {
+    this.#settled.code ??= failure.code;
+    this.#settled.reason ??= failure.message;
+  }
+
+  #settle(status: number): void {
+    clearTimeout(this.#deadline);
+    if (!this.#answered && !this.#settled.code) {
+      const gone = new Failure('cancelled', 'The client closed the connection.');
+      this.failed(gone);
+      this.abort(gone);
+    }
+    const { code } = this.#settled;
+    this.#emit({
+      stream: false,
+      ...this.#settled,
+      type: 'settled',
+      call: this.id,
+      operation: this.operation,
+      method: this.#method,
+      route: this.#route,
+      status: code === 'cancelled' ? 499 : status,
+      outcome: outcomeOf(code),
+      totalMs: performance.now() - this.#begin,
+      principal: this.principal.name,
+    });
+  }
+}
+
+function outcomeOf(code: Failure['code'] | undefined): Outcome {
+  switch (code) {
+    case undefined:
+      return 'ok';
+    case 'cancelled':
+      return 'cancelled';
+    case 'timeout':
+      return 'timeout';
+    case 'queue_full':
+    case 'not_ready':
+    case 'rate_limited':
+    case 'shutting_down':
+      return 'rejected';
+    case 'backend_failed':
+    case 'internal':
+      return 'backend_error';
+    default:
+      return 'client_error';
+  }
+}

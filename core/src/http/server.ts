@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import fastify, {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { ModelRegistry } from '../models/registry.ts';
+import { errorBody } from '../openai/error.ts';
+import { Failure, type FailureCode, type Log, type Media, type Observer, type Operation } from '../sdk/index.ts';
+import { Authentication, type NamedScheme } from './authenticate.ts';
+import { Exchange } from './exchange.ts';
+import { KnownRoutes } from './missing.ts';
+import { statusRoutes } from './status.ts';
+import { taskRoutes } from './tasks.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    exchange: Exchange;
+  }
+  interface FastifyContextConfig {
+    /** Answers without a key. */
+    open?: boolean;
+    operation?: Operation;
+  }
+}
+
+export interface ServerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Bytes. */
+  readonly bodyLimit: number;
+  /** Names besides the loopback's that a client may say in `Host`, when bound to loopback. */
+  readonly hosts: readonly string[];
+  /** Silence on a stream after which a comment is sent, ms. */
+  readonly keepAliveMs: number;
+  /** Paths of the server's own routes that answer without a key. */
+  readonly openRoutes: readonly string[];
+  readonly version: string;
+  readonly models: ModelRegistry;
+  readonly schemes: readonly NamedScheme[];
+  readonly routes: readonly { readonly plugin: string; readonly routes: FastifyPluginAsync }[];
+  readonly media: (url: string, signal: AbortSignal) => Promise<Media>;
+  readonly emit: Observer;
+  readonly log: Log;
+}
+
+/** The one port. */
+export class Server {
+  readonly #app: FastifyInstance;
+  readonly #options: ServerOptions;
+  readonly #underway = new Set<Exchange>();
+  #draining = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#app = fastify({
+      logger: false,
+      bodyLimit: options.bodyLimit,
+      genReqId: requestId,
+      requestTimeout: 60_000,
+      forceCloseConnections: true,
+      return503OnClosing: false,
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024 },
+      clientErrorHandler: refuseGarbage,
+    });
+    this.#build();
+  }
+
+  /** Resolves with the address that clients use. Throws Node's EADDRINUSE and the like. */
+  async listen(): Promise<string> {
+    await this.#app.listen({ host: this.#options.host, port: this.#options.port });
+    const address = this.#app.server.address();
+    const port = typeof address === 'object' && address ? address.port : this.#options.port;
+    const host = isIP(this.#options.host) === 6 ? `[${this.#options.host}]` : this.#options.host;
+    return `http://${host}:${port}`;
+  }
+
+  /** From now on new requests get 503. Resolves when those under way have ended, or with false when `graceMs` is over. */
+  async drain(graceMs: number): Promise<boolean> {
+    this.#draining = true;
+    if (this.#underway.size === 0) return true;
+    const done = Promise.withResolvers<boolean>();
+    this.#idle = () => done.resolve(true);
+    const timer = setTimeout(() => done.resolve(false), graceMs);
+    const drained = await done.promise;
+    clearTimeout(timer);
+    return drained;
+  }
+
+  /** Ends what is still under way with an error that says so, and closes the port. */
+  async close(): Promise<void> {
+    const gone = new Failure('shutting_down', 'The server is shutting down.', { retryAfterMs: 5_000 });
+    for (const exchange of this.#underway) exchange.abort(gone);
+    if (this.#underway.size > 0) await this.drain(2_000);
+    await this.#app.close();
+  }
+
+  #build(): void {
+    const app = this.#app;
+    const { options } = { options: this.#options };
+    const known = new KnownRoutes(app);
+    const authentication = new Authentication(options.schemes, options.emit);
+
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    app.decorateRequest('exchange');
+
+    app.addHook('onRequest', (request, reply, next) => {
+      const { operation = 'other', open = false } = request.routeOptions.config;
+      const exchange = new Exchange(request, reply, operation, options.emit);
+      request.exchange = exchange;
+      this.#underway.add(exchange);
+      reply.raw.once('close', () => {
+        this.#underway.delete(exchange);
+        if (this.#underway.size === 0) this.#idle?.();
+      });
+      reply.raw.setHeader('x-request-id', request.id);
+      try {
+        this.#checkHost(request);
+        if (!open) exchange.principal = authentication.authenticate(request.id, request.raw);
+        if (this.#draining && !probes.has(request.routeOptions.url ?? '')) {
+          throw new Failure('shutting_down', 'The server is shutting down; try another one, or again later.', {
+            retryAfterMs: 5_000,
+          });
+        }
+        const encoding = request.headers['content-encoding'];
+        if (encoding !== undefined && encoding !== 'identity') {
+          throw new Failure('unsupported_media_type', 'Compressed request bodies are not taken; send it as it is.');
+        }
+      } catch (thrown) {
+        next(thrown as Error);
+        return;
+      }
+      next();
+    });
+
+    app.addHook('onSend', (request, reply, payload, next) => {
+      if (reply.statusCode < 400) request.exchange?.answered();
+      next(null, payload);
+    });
+
+    app.setErrorHandler((error, request, reply) => {
+      const failure = failureOf(error);
+      if (failure.code === 'internal')
+        options.log.error({ request: request.id, err: error }, 'a request failed for a reason of ours');
+      if (failure.code === 'invalid_api_key' && authentication.challenge) {
+        reply.header('www-authenticate', authentication.challenge);
+      }
+      this.#refuse(request, reply, failure);
+    });
+
+    app.setNotFoundHandler((request, reply) => {
+      const path = request.url.replace(/[?#].*$/s, '');
+      const failure = known.failure(request.method, path);
+      if (failure.code === 'method_not_allowed') reply.header('allow', known.allowed(path).join(', '));
+      this.#refuse(request, reply, failure);
+    });
+
+    taskRoutes(app, {
+      models: options.models,
+      log: options.log,
+      media: options.media,
+      keepAliveMs: options.keepAliveMs,
+    });
+    statusRoutes(app, {
+      models: options.models,
+      draining: () => this.#draining,
+      version: options.version,
+      open: options.openRoutes,
+      guarded: options.schemes.length > 0,
+    });
+    for (const { routes } of options.routes) app.register(routes);
+  }
+
+  #refuse(request: FastifyRequest, reply: FastifyReply, failure: Failure): void {
+    request.exchange?.failed(failure);
+    if (failure.retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(failure.retryAfterMs / 1000)));
+    // What is left of an unread body would be taken for the next request.
+    if (failure.code === 'payload_too_large' || failure.code === 'shutting_down') reply.header('connection', 'close');
+    reply
+      .code(failure.status)
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(errorBody(failure)));
+  }
+
+  /** A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding); then `Host` is that name. */
+  #checkHost(request: FastifyRequest): void {
+    if (!loopback.test(this.#options.host)) return;
+    const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+    if (loopback.test(host) || host === '' || this.#options.hosts.includes(host)) return;
+    throw new Failure(
+      'forbidden',
+      'This server answers local requests only; add the name to server.hosts if it is yours.',
+    );
+  }
+}
+
+const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i;
+const probes = new Set(['/health', '/ready', '/metrics']);
+
+function requestId(request: { readonly headers: Record<string, unknown> }): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+/** Fastify's own errors, by their code or status, as failures. */
+function failureOf(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const { code, statusCode } = error as { readonly code?: string; readonly statusCode?: number };
+  const mine = fastifyFailures[code ?? ''];
+  if (mine) return new Failure(...mine);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new Failure('invalid_request', 'The request could not be read.');
+  }
+  return new Failure('internal', 'The server failed; its log says more under this request id.', { cause: error });
+}
+
+const fastifyFailures: Readonly<Record<string, readonly [FailureCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    'payload_too_large',
+    'The request body is larger than this server takes (server.body_limit).',
+  ],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported_media_type',
+    'Send the body as JSON, with Content-Type: application/json.',
+  ],
+  FST_ERR_CTP_EMPTY_TYPE: ['unsupported_media_type', 'Send the body as JSON, with Content-Type: application/json.'],
+};
+
+/** What is no HTTP gets one answer and no second chance; what it was is never logged, since keys are in it. */
+function refuseGarbage(error: NodeJS.ErrnoException, socket: import('node:net').Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, text] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'The request headers are too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'The request did not arrive in time.']
+        : ['400 Bad Request', 'This is not a valid HTTP request.'];
+  const body = JSON.stringify(errorBody(new Failure('invalid_request', text)));
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

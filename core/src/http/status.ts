@@ -1,0 +1,79 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Model } from '../models/model.ts';
+import type { ModelRegistry } from '../models/registry.ts';
+import { type ModelView, modelBody, modelList } from '../openai/models.ts';
+import { openapi } from '../openai/openapi.ts';
+
+export interface StatusSurroundings {
+  readonly models: ModelRegistry;
+  /** True from the first signal to stop on. */
+  readonly draining: () => boolean;
+  readonly version: string;
+  /** Paths that answer without a key. */
+  readonly open: readonly string[];
+  /** Whether routes that are not open ask for a key. */
+  readonly guarded: boolean;
+}
+
+/** The routes that say what is here and how it is. */
+export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): void {
+  const { models, draining, version } = around;
+  const started = Math.floor(Date.now() / 1000);
+  const config = (path: string) => ({ config: { open: around.open.includes(path) } });
+
+  app.get('/health', config('/health'), () => ({
+    status: draining() ? 'draining' : overall(models.all),
+    version,
+    uptime_seconds: Math.floor(Date.now() / 1000) - started,
+    models: Object.fromEntries(models.all.map((model) => [model.id, model.status()])),
+  }));
+
+  app.get('/ready', config('/ready'), (_request, reply) => {
+    const waiting = models.all.filter((model) => model.facts === undefined && model.status().state === 'loading');
+    const some = models.all.length === 0 || models.all.some((model) => serves(model));
+    const ready = !draining() && waiting.length === 0 && some;
+    if (!ready) reply.code(503).header('retry-after', '1');
+    return { ready, ...(waiting.length > 0 && { loading: waiting.map(({ id }) => id) }) };
+  });
+
+  app.get('/v1/models', config('/v1/models'), (request) =>
+    modelList(models.visible(request.exchange.principal).map(view), started),
+  );
+
+  // A wildcard, because ids contain slashes; Fastify has decoded them already.
+  app.get('/v1/models/*', config('/v1/models/*'), (request: FastifyRequest) => {
+    const name = (request.params as { readonly '*': string })['*'];
+    return modelBody(view(models.find(name, request.exchange.principal)), name, started);
+  });
+
+  app.get('/openapi.json', config('/openapi.json'), () => openapi({ version, guarded: around.guarded }));
+}
+
+function view(model: Model): ModelView {
+  const { id, definition, facts, tasks } = model;
+  return {
+    id,
+    aliases: definition.aliases,
+    backend: definition.backend.name,
+    state: model.status().state,
+    tasks,
+    facts,
+    unsupported: definition.unsupported,
+    reasoning: definition.reasoning,
+  };
+}
+
+function serves(model: Model): boolean {
+  const { state } = model.status();
+  return state === 'ready' || state === 'degraded';
+}
+
+/** `ok`: every instance is ready. `degraded`: some are not. `failed`: no model serves. */
+function overall(models: readonly Model[]): string {
+  const states = models.flatMap((model) => model.status().instances.map(({ state }) => state));
+  if (states.every((state) => state === 'ready')) return 'ok';
+  if (!states.some((state) => state === 'ready' || state === 'degraded')) {
+    return states.includes('loading') ? 'loading' : 'failed';
+  }
+  return 'degraded';
+}

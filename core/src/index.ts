@@ -1,0 +1,2 @@
+export { type Backplane, type StartOptions, start } from './backplane.ts';
+export { ConfigError } from './config/problem.ts';

@@ -1,0 +1,176 @@
+import { Failure, type InstanceName, type Observer } from '../sdk/index.ts';
+import { FairQueue, type Waiter } from './queue.ts';
+import type { SupervisedInstance } from './supervised.ts';
+
+/** A slot of an instance, held by one call. */
+export interface Lease {
+  readonly instance: SupervisedInstance;
+  readonly waitedMs: number;
+  release(): void;
+}
+
+/** Who asks for a slot. */
+export interface Applicant {
+  readonly id: string;
+  readonly principal: string;
+  readonly signal: AbortSignal;
+}
+
+interface Waiting extends Waiter<SupervisedInstance> {
+  refuse(failure: Failure): void;
+}
+
+/** Decides which call gets which slot when. One per model. */
+export class Admission {
+  readonly #model: string;
+  readonly #backend: string;
+  readonly #instances: readonly SupervisedInstance[];
+  readonly #queue: FairQueue<SupervisedInstance>;
+  readonly #size: number;
+  readonly #timeoutMs: number;
+  readonly #emit: Observer;
+  #last = 0;
+
+  constructor(
+    name: Omit<InstanceName, 'instance'>,
+    instances: readonly SupervisedInstance[],
+    bound: { readonly size: number; readonly timeout: number },
+    emit: Observer,
+  ) {
+    this.#model = name.model;
+    this.#backend = name.backend;
+    this.#instances = instances;
+    this.#queue = new FairQueue(bound.size);
+    this.#size = bound.size;
+    this.#timeoutMs = bound.timeout;
+    this.#emit = emit;
+  }
+
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** Whether another instance than this one could take a call now or soon. */
+  hasOther(than: SupervisedInstance): boolean {
+    return this.#instances.some((instance) => instance !== than && instance.serving);
+  }
+
+  /** Resolves with a slot. Throws `queue_full`, `not_ready`, or the signal's reason. */
+  async admit(applicant: Applicant, except?: SupervisedInstance): Promise<Lease> {
+    applicant.signal.throwIfAborted();
+    const begin = performance.now();
+    const { id } = applicant;
+    const name = { call: id, model: this.#model, backend: this.#backend };
+    this.#emit({ type: 'queued', ...name });
+    const free = this.#queue.size === 0 ? this.#freest(except) : undefined;
+    try {
+      const instance = free ? hold(free) : await this.#wait(applicant, except);
+      const waitedMs = performance.now() - begin;
+      this.#emit({ type: 'admitted', call: id, ...instance.name, waitedMs });
+      return this.#lease(instance, id, waitedMs);
+    } catch (thrown) {
+      this.#emit({ type: 'dequeued', ...name });
+      throw thrown;
+    }
+  }
+
+  /** Something changed: a slot is free, an instance came or went. */
+  changed(): void {
+    if (this.#queue.size === 0) return;
+    const dead = this.#dead();
+    if (dead) {
+      for (const waiter of this.#queue) (waiter as Waiting).refuse(dead);
+      return;
+    }
+    for (let free = this.#freest(); free && this.#queue.offer(free); free = this.#freest());
+  }
+
+  #lease(instance: SupervisedInstance, call: string, waitedMs: number): Lease {
+    const generation = instance.generation;
+    let held = true;
+    return {
+      instance,
+      waitedMs,
+      release: () => {
+        if (!held) return;
+        held = false;
+        if (generation === instance.generation) instance.busy--;
+        this.#emit({ type: 'released', call, ...instance.name });
+        this.changed();
+      },
+    };
+  }
+
+  #wait({ principal, signal }: Applicant, except?: SupervisedInstance): Promise<SupervisedInstance> {
+    const dead = this.#dead();
+    if (dead) throw dead;
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abandon);
+        this.#queue.leave(waiter);
+      };
+      const waiter: Waiting = {
+        principal,
+        offer: (instance) => {
+          if (instance === except) return false;
+          settle();
+          resolve(hold(instance));
+          return true;
+        },
+        refuse: (failure) => {
+          settle();
+          reject(failure);
+        },
+      };
+      const abandon = (): void => waiter.refuse(signal.reason as Failure);
+      const timer = setTimeout(() => waiter.refuse(this.#late()), this.#timeoutMs);
+      if (!this.#queue.join(waiter)) {
+        clearTimeout(timer);
+        reject(
+          new Failure(
+            'queue_full',
+            `the queue of ${this.#model} is full (${this.#size} are waiting); try again later`,
+            {
+              retryAfterMs: 1_000,
+            },
+          ),
+        );
+        return;
+      }
+      signal.addEventListener('abort', abandon, { once: true });
+    });
+  }
+
+  /** Most free slots first; among equals the one that was not asked last. */
+  #freest(except?: SupervisedInstance): SupervisedInstance | undefined {
+    let best: SupervisedInstance | undefined;
+    const count = this.#instances.length;
+    for (let i = 1; i <= count; i++) {
+      const instance = this.#instances[(this.#last + i) % count] as SupervisedInstance;
+      if (instance === except || !instance.serving || instance.busy >= instance.slots) continue;
+      if (!best || instance.slots - instance.busy > best.slots - best.busy) best = instance;
+    }
+    if (best) this.#last = best.name.instance;
+    return best;
+  }
+
+  /** The sentence for a model none of whose instances will come back by itself. */
+  #dead(): Failure | undefined {
+    if (!this.#instances.every((instance) => instance.givenUp || instance.state === 'stopped')) return undefined;
+    const reason = this.#instances.find((instance) => instance.reason)?.reason ?? 'it is stopped';
+    return new Failure('not_ready', `${this.#model} is not running: ${reason}`, { retryAfterMs: 30_000 });
+  }
+
+  #late(): Failure {
+    const waited = `after ${this.#timeoutMs / 1000} s in the queue of ${this.#model}`;
+    return this.#instances.some((instance) => instance.serving)
+      ? new Failure('queue_full', `no slot came free ${waited}; try again later`, { retryAfterMs: 5_000 })
+      : new Failure('not_ready', `no instance was ready ${waited}; try again later`, { retryAfterMs: 5_000 });
+  }
+}
+
+function hold(instance: SupervisedInstance): SupervisedInstance {
+  instance.busy++;
+  return instance;
+}

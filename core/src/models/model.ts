@@ -1,0 +1,278 @@
+import type { Place } from '../instances/placement.ts';
+import {
+  type BackendKind,
+  type Call,
+  type ChatEvent,
+  type ChatRequest,
+  type CompletionRequest,
+  type Dialect,
+  type EmbedRequest,
+  type EmbedResult,
+  type Facts,
+  Failure,
+  type InstanceState,
+  type Isolation,
+  type Log,
+  type Observer,
+  type Task,
+} from '../sdk/index.ts';
+import { Admission, type Lease } from './admission.ts';
+import { type RestartPolicy, SupervisedInstance } from './supervised.ts';
+
+/** A model as config.yaml says it, checked, with the backend that runs it. */
+export interface ModelDefinition {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly instances: number;
+  readonly isolation: Isolation;
+  readonly queue: { readonly size: number; readonly timeout: number };
+  readonly reasoning: 'as-is' | 'separate' | 'raw' | 'hidden';
+  readonly dialect?: Dialect | undefined;
+  readonly unsupported: 'refuse' | 'ignore';
+  /** Request parameters that apply when the caller says nothing. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+  /** Deadline of one call, ms. */
+  readonly timeout: number;
+  readonly restart: RestartPolicy;
+  readonly options: unknown;
+  readonly backend: {
+    readonly name: string;
+    readonly kind: BackendKind;
+    readonly plugin: { readonly name: string; readonly url: string; readonly config: unknown };
+  };
+}
+
+/** What a model needs of the server around it. */
+export interface ModelSurroundings {
+  readonly place: Place;
+  readonly emit: Observer;
+  readonly log: Log;
+  /** The folder of config.yaml. */
+  readonly directory: string;
+}
+
+/** A call on its way to an instance. */
+export interface ModelCall extends Call {
+  readonly principal: string;
+  /** Told which instance serves and how long the call waited, each time a slot is given. */
+  admitted?(instance: number, waitedMs: number): void;
+}
+
+export interface ModelStatus {
+  readonly state: InstanceState;
+  readonly backend: string;
+  readonly instances: readonly {
+    readonly instance: number;
+    readonly state: InstanceState;
+    readonly reason?: string;
+    readonly busy: number;
+    readonly slots: number;
+  }[];
+  readonly queue: { readonly waiting: number; readonly size: number };
+}
+
+/** An entry of `models:` at work: its instances, its queue, and the one retry. */
+export class Model {
+  readonly definition: ModelDefinition;
+  readonly #instances: readonly SupervisedInstance[];
+  readonly #admission: Admission;
+  readonly #emit: Observer;
+  readonly #strangers = new Set<() => void>();
+
+  constructor(definition: ModelDefinition, { place, emit, log, directory }: ModelSurroundings) {
+    this.definition = definition;
+    this.#emit = emit;
+    const { id, backend, options, isolation, restart } = definition;
+    const name = { model: id, backend: backend.name };
+    this.#instances = Array.from({ length: definition.instances }, (_, index) => {
+      const instanceLog = log.child({ ...name, instance: index });
+      const { name: plugin, url, config } = backend.plugin;
+      const blueprint = {
+        plugin: { name: plugin, url, config },
+        backend: backend.name,
+        spec: { id, options, directory },
+        index,
+        isolation,
+      };
+      return new SupervisedInstance(
+        { ...name, instance: index },
+        () => place(blueprint, backend.kind, instanceLog),
+        restart,
+        emit,
+        log,
+        () => this.#changed(),
+      );
+    });
+    this.#admission = new Admission(name, this.#instances, definition.queue, emit);
+  }
+
+  get id(): string {
+    return this.definition.id;
+  }
+
+  /** What the model told when it was loaded; undefined until then. */
+  get facts(): Facts | undefined {
+    return this.#instances.find((instance) => instance.facts)?.facts;
+  }
+
+  get tasks(): readonly Task[] {
+    return this.#instances.find((instance) => instance.facts)?.tasks ?? [];
+  }
+
+  /** Slots of all its instances together. */
+  get slots(): number {
+    return this.#instances.reduce((sum, instance) => sum + instance.slots, 0);
+  }
+
+  /** Resolves when every instance is ready or has failed once. */
+  async start(): Promise<void> {
+    await Promise.all(this.#instances.map((instance) => instance.start()));
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all(this.#instances.map((instance) => instance.stop(graceMs)));
+  }
+
+  /** Waits for the model's first load, so that a request can be checked against its facts. */
+  async known(signal: AbortSignal): Promise<Facts> {
+    const { queue } = this.definition;
+    const end = Date.now() + queue.timeout;
+    while (!this.facts) {
+      signal.throwIfAborted();
+      const failed = this.#instances.every((instance) => instance.givenUp);
+      if (failed || Date.now() >= end || this.#strangers.size >= queue.size) {
+        const reason = this.#instances.find((instance) => instance.reason)?.reason ?? 'it is still loading';
+        throw new Failure('not_ready', `${this.id} is not running: ${reason}`, { retryAfterMs: 5_000 });
+      }
+      await this.#change(signal, end - Date.now());
+    }
+    return this.facts;
+  }
+
+  /** Runs a call on some instance, and once more on another if the first broke before it gave any output. */
+  async *stream(
+    task: 'chat' | 'complete',
+    request: ChatRequest | CompletionRequest,
+    call: ModelCall,
+  ): AsyncGenerator<ChatEvent, void, undefined> {
+    let broken: SupervisedInstance | undefined;
+    for (;;) {
+      const lease = await this.#admit(call, broken);
+      let output = false;
+      let finished = false;
+      const released = Promise.withResolvers<void>();
+      const hangs = (): void => lease.instance.expectRelease(released.promise);
+      call.signal.addEventListener('abort', hangs, { once: true });
+      try {
+        for await (const event of start(lease, task, request, call)) {
+          if (finished && event.type !== 'usage')
+            throw new Failure('backend_failed', `${lease.instance.title} sent output after its finish`);
+          if (event.type === 'finish') finished = true;
+          else if (event.type !== 'started') output = true;
+          yield event;
+        }
+        call.signal.throwIfAborted();
+        if (finished) return;
+        throw new Failure('backend_failed', `${lease.instance.title} ended its answer without saying why`);
+      } catch (thrown) {
+        const failure = this.#blame(thrown, lease, call);
+        const again =
+          !output && !broken && failure.code === 'backend_failed' && this.#admission.hasOther(lease.instance);
+        if (!again) throw failure;
+        broken = lease.instance;
+        this.#emit({ type: 'retried', call: call.id, code: failure.code, ...lease.instance.name });
+      } finally {
+        call.signal.removeEventListener('abort', hangs);
+        released.resolve();
+        lease.release();
+      }
+    }
+  }
+
+  /** As `stream`, for the one task that answers at once. */
+  async embed(request: EmbedRequest, call: ModelCall): Promise<EmbedResult> {
+    let broken: SupervisedInstance | undefined;
+    for (;;) {
+      const lease = await this.#admit(call, broken);
+      const { instance } = lease;
+      try {
+        return await (instance.instance as Required<typeof instance.instance>).embed(request, call);
+      } catch (thrown) {
+        const failure = this.#blame(thrown, lease, call);
+        if (broken || failure.code !== 'backend_failed' || !this.#admission.hasOther(instance)) throw failure;
+        broken = instance;
+        this.#emit({ type: 'retried', call: call.id, code: failure.code, ...instance.name });
+      } finally {
+        lease.release();
+      }
+    }
+  }
+
+  status(): ModelStatus {
+    return {
+      state: this.#state(),
+      backend: this.definition.backend.name,
+      instances: this.#instances.map(({ name, state, reason, busy, slots }) => ({
+        instance: name.instance,
+        state,
+        ...(reason !== undefined && { reason }),
+        busy,
+        slots,
+      })),
+      queue: { waiting: this.#admission.waiting, size: this.definition.queue.size },
+    };
+  }
+
+  async #admit(call: ModelCall, except?: SupervisedInstance): Promise<Lease> {
+    const lease = await this.#admission.admit(call, except);
+    call.admitted?.(lease.instance.name.instance, lease.waitedMs);
+    return lease;
+  }
+
+  /** A call that was aborted failed for the reason it was aborted for, whatever the engine said about it. */
+  #blame(thrown: unknown, { instance }: Lease, { signal }: ModelCall): Failure {
+    if (signal.aborted) return Failure.from(signal.reason, 'cancelled');
+    if (thrown instanceof Failure) {
+      return thrown.code === 'backend_failed' && !thrown.message.startsWith('instance ')
+        ? new Failure('backend_failed', `${instance.title} failed: ${thrown.message}`, { cause: thrown })
+        : thrown;
+    }
+    return new Failure('backend_failed', `${instance.title} failed: ${Failure.from(thrown).message}`, {
+      cause: thrown,
+    });
+  }
+
+  /** The best any instance can say. */
+  #state(): InstanceState {
+    const order: readonly InstanceState[] = ['ready', 'degraded', 'loading', 'failed', 'unloading', 'stopped'];
+    return order.find((state) => this.#instances.some((instance) => instance.state === state)) ?? 'stopped';
+  }
+
+  #changed(): void {
+    this.#admission.changed();
+    for (const wake of [...this.#strangers]) wake();
+  }
+
+  #change(signal: AbortSignal, withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        this.#strangers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, withinMs);
+      signal.addEventListener('abort', wake, { once: true });
+      this.#strangers.add(wake);
+    });
+  }
+}
+
+function start(
+  { instance }: Lease,
+  task: 'chat' | 'complete',
+  request: ChatRequest | CompletionRequest,
+  call: Call,
+): AsyncIterable<ChatEvent> {
+  return (instance.instance as Required<typeof instance.instance>)[task](request as never, call);
+}

@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { type FailureCode, failures } from '../sdk/index.ts';
+import { chatSchema } from './chat-schema.ts';
+import { completionSchema } from './completions.ts';
+import { embeddingSchema } from './embeddings.ts';
+
+/** The OpenAPI 3.1 document of the server's own routes. `guarded`: whether routes ask for a key. */
+export function openapi({ version, guarded }: { readonly version: string; readonly guarded: boolean }): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Backplane',
+      version,
+      description: 'One OpenAI-compatible port in front of every model that config.yaml names.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths: {
+      '/v1/chat/completions': { post: task('createChatCompletion', 'Continue a chat', chatSchema, 'ChatCompletion') },
+      '/v1/completions': { post: task('createCompletion', 'Continue a text', completionSchema, 'Completion') },
+      '/v1/embeddings': { post: task('createEmbedding', 'Turn texts into vectors', embeddingSchema, 'EmbeddingList') },
+      '/v1/models': { get: read('listModels', 'List the models', ref('ModelList'), []) },
+      '/v1/models/{model}': {
+        get: {
+          ...read('retrieveModel', 'What a model is and can do', ref('Model'), ['model_not_found']),
+          parameters: [
+            {
+              name: 'model',
+              in: 'path',
+              required: true,
+              description: 'An id or alias. Slashes in it may come as they are or as %2F.',
+              schema: { type: 'string', minLength: 1 },
+            },
+          ],
+        },
+      },
+      '/health': {
+        get: read('health', 'How the server and its models are; answers for as long as it lives', object, []),
+      },
+      '/ready': { get: read('ready', 'Whether requests would be served now', object, ['not_ready'], object) },
+      '/openapi.json': { get: read('openapi', 'This document', object, []) },
+    },
+    components: {
+      schemas,
+      ...(guarded && {
+        securitySchemes: {
+          key: { type: 'http', scheme: 'bearer', description: 'Or as config.yaml says: any header, any prefix.' },
+        },
+      }),
+    },
+    ...(guarded && { security: [{ key: [] }] }),
+  };
+}
+
+const object = { type: 'object' } as const;
+const always = ['invalid_request', 'invalid_api_key', 'forbidden', 'internal'] as const satisfies FailureCode[];
+const perTask = [
+  'model_not_found',
+  'payload_too_large',
+  'unsupported_media_type',
+  'rate_limited',
+  'backend_failed',
+  'queue_full',
+  'timeout',
+] as const satisfies FailureCode[];
+
+function task(operationId: string, summary: string, body: z.ZodType, answer: string): object {
+  return {
+    operationId,
+    summary,
+    requestBody: { required: true, content: { 'application/json': { schema: inputSchema(body) } } },
+    responses: {
+      200: {
+        description:
+          'The answer; with `stream: true` as server-sent events that end with `[DONE]`, or with an error event.',
+        content: {
+          'application/json': { schema: ref(answer) },
+          ...(answer !== 'EmbeddingList' && { 'text/event-stream': { schema: { type: 'string' } } }),
+        },
+      },
+      ...refusals([...always, ...perTask]),
+    },
+  };
+}
+
+function read(
+  operationId: string,
+  summary: string,
+  schema: object,
+  codes: readonly FailureCode[],
+  refusal?: object,
+): object {
+  return {
+    operationId,
+    summary,
+    responses: {
+      200: { description: 'OK', content: { 'application/json': { schema } } },
+      ...refusals([...always, ...codes, 'shutting_down'], refusal),
+    },
+  };
+}
+
+/** One entry per status, as OpenAPI wants it. */
+function refusals(codes: readonly FailureCode[], schema: object = ref('Error')): Record<string, object> {
+  const byStatus = new Map<number, FailureCode[]>();
+  for (const code of codes) {
+    const status = failures[code][0];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, names]) => [
+      status,
+      { description: names.join(', '), content: { 'application/json': { schema } } },
+    ]),
+  );
+}
+
+function inputSchema(schema: z.ZodType): object {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as { $schema?: string };
+  return rest;
+}
+
+function ref(name: string): object {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+const text = { type: 'string' } as const;
+const count = { type: 'integer', minimum: 0 } as const;
+const closed = (properties: Record<string, object>, optional: readonly string[] = []): object => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+});
+const answerOf = (kind: string, choice: object): object =>
+  closed({
+    id: text,
+    object: { const: kind },
+    created: count,
+    model: text,
+    choices: { type: 'array', items: choice },
+    usage: ref('Usage'),
+  });
+const finish = { enum: ['stop', 'length', 'tool_calls', 'content_filter'] };
+
+const schemas = {
+  Error: closed({
+    error: closed({
+      message: text,
+      type: text,
+      param: { type: ['string', 'null'] },
+      code: { type: ['string', 'null'] },
+    }),
+  }),
+  Usage: closed({ prompt_tokens: count, completion_tokens: count, total_tokens: count }),
+  ChatCompletion: answerOf(
+    'chat.completion',
+    closed({
+      index: count,
+      message: closed(
+        {
+          role: { const: 'assistant' },
+          content: { type: ['string', 'null'] },
+          reasoning_content: text,
+          tool_calls: { type: 'array', items: object },
+        },
+        ['reasoning_content', 'tool_calls'],
+      ),
+      logprobs: { type: ['object', 'null'] },
+      finish_reason: finish,
+    }),
+  ),
+  Completion: answerOf(
+    'text_completion',
+    closed({ index: count, text, logprobs: { type: ['object', 'null'] }, finish_reason: finish }),
+  ),
+  EmbeddingList: closed({
+    object: { const: 'list' },
+    data: {
+      type: 'array',
+      items: closed({
+        object: { const: 'embedding' },
+        index: count,
+        embedding: {
+          oneOf: [
+            { type: 'array', items: { type: 'number' } },
+            { type: 'string', contentEncoding: 'base64' },
+          ],
+        },
+      }),
+    },
+    model: text,
+    usage: closed({ prompt_tokens: count, total_tokens: count }),
+  }),
+  Model: closed({ id: text, object: { const: 'model' }, created: count, owned_by: text, backplane: object }),
+  ModelList: closed({ object: { const: 'list' }, data: { type: 'array', items: ref('Model') } }),
+};
