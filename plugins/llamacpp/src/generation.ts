@@ -76,8 +76,10 @@ export async function* generate(
     const wanted = { probabilities: logprobs !== undefined };
     const steps: AsyncGenerator<Step> = slot.sequence.evaluateWithMetadata(prompt.slice(at), wanted, draw.options);
     const pieces = new TokenText(text.after(prompt));
-    let known: TokenLogprob[] = [];
+    const known: TokenLogprob[] = [];
     let count = 0;
+    // Tokens without a text of their own, such as the first half of a character, wait for the next that has one.
+    let tokens = 0;
     let ended = false;
     let started = false;
     try {
@@ -103,23 +105,18 @@ export async function* generate(
         draw.drawn?.(value.token);
         if (logprobs !== undefined) known.push(logprobs.of(value.token, value.probabilities));
         const piece = pieces.push(value.token);
+        tokens += piece.tokens;
         if (piece.text !== '') {
-          yield {
-            type: 'text',
-            text: piece.text,
-            tokens: piece.tokens,
-            ...(logprobs !== undefined && { logprobs: known }),
-          };
-          if (logprobs !== undefined) known = [];
+          yield { type: 'text', text: piece.text, tokens, ...(logprobs && { logprobs: known.splice(0, tokens) }) };
+          tokens = 0;
         }
       }
     } finally {
       await steps.return(undefined);
     }
     const rest = pieces.flush();
-    if (rest.text !== '' || rest.tokens > 0) {
-      yield { type: 'text', text: rest.text, tokens: rest.tokens, ...(logprobs !== undefined && { logprobs: known }) };
-    }
+    tokens += rest.tokens;
+    if (tokens > 0) yield { type: 'text', text: rest.text, tokens, ...(logprobs && { logprobs: known }) };
     yield { type: 'finish', reason: ended ? 'stop' : 'length' };
     yield { type: 'usage', usage: { promptTokens: prompt.length, completionTokens: count, cachedTokens } };
   } catch (error) {
