@@ -206,12 +206,12 @@ export class Finisher {
   }
 
   #call(event: Event<'tool_call'>, output: Output[]): void {
+    this.#flushStops(output);
+    this.#unwrap(output);
     if (this.#oneCall && event.index > 0) {
       this.#stopped = true;
       return;
     }
-    this.#flushStops(output);
-    this.#unwrap(output);
     this.#called = true;
     const { tokens: _, ...call } = event;
     output.push(call);
