@@ -88,7 +88,8 @@ describe('tool calls', () => {
 
   it('a decoded character is never cut in half', () => {
     const parser = new ToolCallParser();
-    parser.push('<tool_call>{"name": "f", "arguments": "\\ud83d');
+    parser.push('<tool_call>{"name": "f", "arguments": "');
+    expect(parser.push('\\ud83d')).toEqual([]);
     expect(parser.push('\\ude00')).toEqual([{ type: 'tool_call', index: 0, arguments: '😀' }]);
   });
 
