@@ -50,12 +50,13 @@ export class Source {
     if (errors.length + warnings.length > 0) {
       throw new ConfigError([...errors, ...warnings].map(({ message, pos }) => this.#syntax(message, pos)));
     }
-    this.#rejectDuplicates();
+    this.#inspect();
     this.#expand(env);
     try {
       this.#root = { value: this.#document.toJS({ maxAliasCount: 100 }) ?? {} };
     } catch (error) {
-      throw new ConfigError([this.#place(0, 1, [], error instanceof Error ? error.message : String(error))]);
+      const reason = this.#place(0, 1, [], error instanceof Error ? error.message : String(error));
+      throw new ConfigError(this.problems.length > 0 ? this.problems : [reason]);
     }
     // A section whose every line is commented out reads as null.
     if (isMap(this.#document.contents)) {
@@ -173,8 +174,14 @@ export class Source {
     return shown;
   }
 
-  #rejectDuplicates(): void {
+  /** What the parser lets pass or says without a place. */
+  #inspect(): void {
     visit(this.#document, {
+      Alias: (_, node, ancestors) => {
+        if (node.resolve(this.#document) || !node.range) return;
+        const message = `there is no &${node.source} before this alias`;
+        this.problems.push(this.#place(node.range[0], node.range[1], pathOf([...ancestors, node]), message));
+      },
       Map: (_, map, ancestors) => {
         const lines = new Map<unknown, number>();
         for (const { key } of map.items) {
@@ -224,7 +231,7 @@ async function readText(file: string): Promise<string> {
     await using handle = await open(file);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(sizeLimit + 1), 0, sizeLimit + 1, 0);
     if (bytesRead > sizeLimit) return fail('the file is larger than 1 MiB; a config file of that size is a mistake');
-    return buffer.toString('utf8', 0, bytesRead);
+    return buffer.toString('utf8', 0, bytesRead).replace(/^\uFEFF/, '');
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;

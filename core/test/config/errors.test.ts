@@ -146,6 +146,7 @@ test.each([
     /inside \{ \} and \[ \] a variable needs quotes/,
   ],
   ['a list instead of a map', '- 1\n', /config\.yaml:1:1 {2}must be a map/],
+  ['an alias of nothing', 'log:\n  level: *x\n', /config\.yaml:2:10 {2}log\.level: there is no &x before this alias/],
   ['a repeated key', 'log: {}\nserver: {}\nlog: {}\n', /config\.yaml:3:1 {2}log: this key is in line 1 already/],
 ])('%s is refused with its place', async (_, yaml, expected) => {
   expect(await refusal(yaml)).toMatch(expected);
@@ -155,6 +156,17 @@ test('aliases that multiply into millions of values are refused', async () => {
   const levels = 'abcdefghij'.split('');
   const yaml = levels.map((name, i) => `${name}: &${name} [x,${`*${levels[i - 1]},`.repeat(i && 10)}]`).join('\n');
   expect(await refusal(yaml)).toMatch(/[Ee]xcessive alias count/);
+});
+
+test('a file of nothing but unknown keys is refused in good time', async () => {
+  const text = await refusal(Array.from({ length: 90_000 }, (_, i) => `k${i}: 1\n`).join(''));
+  expect(text.match(/unknown key/g)).toHaveLength(20);
+});
+
+test('a byte order mark and Windows line ends do not shift the place', async () => {
+  expect(await refusal('\uFEFFlog:\r\n  levle: info\r\n')).toBe(
+    'config.yaml:2:3  log.levle: unknown key "levle"; did you mean "level"?\n  1 | log:\n> 2 |   levle: info\n    |   ^^^^^',
+  );
 });
 
 test('a file above 1 MiB is refused before it is parsed', async () => {
