@@ -256,10 +256,15 @@ function apart(a: Schema, b: Schema): boolean {
   });
 }
 
+/** The types a schema allows, as far as it says; an integer is a number. */
 function kinds(schema: Schema): readonly string[] | undefined {
-  const type = schema.type;
-  if (type === undefined) return undefined;
-  return ([type].flat() as string[]).map((name) => (name === 'integer' ? 'number' : name));
+  if (schema.type !== undefined) {
+    return ([schema.type].flat() as string[]).map((name) => (name === 'integer' ? 'number' : name));
+  }
+  const values = constants(schema)?.map((value) => JSON.parse(value));
+  return values?.map(
+    (value) => Object.keys(enforced).find((type) => type !== 'integer' && isOf(value, type)) as string,
+  );
 }
 
 function constants(schema: unknown): readonly string[] | undefined {
