@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Makes the Python environment of the client tests in .cache/python. Does nothing when it is there and up to date.
+# PYTHON names another interpreter than python3.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+requirements=tools/python/requirements.txt
+environment=.cache/python
+interpreter=${PYTHON:-python3}
+
+if ! "$interpreter" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  echo "The client tests need Python 3.11 or newer, and $interpreter is not that; set PYTHON to one that is." >&2
+  exit 1
+fi
+
+wanted=$({ "$interpreter" --version && cat "$requirements"; } | "$interpreter" -c \
+  'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+if [ "$(cat "$environment/requirements.sha256" 2>/dev/null)" = "$wanted" ]; then
+  echo "$environment is up to date"
+  exit 0
+fi
+
+rm -rf "$environment"
+"$interpreter" -m venv "$environment"
+"$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps -r "$requirements"
+"$environment/bin/python" -m pip check --disable-pip-version-check
+# Written last: an installation that was interrupted does not count.
+echo "$wanted" > "$environment/requirements.sha256"
+echo "$environment is ready"
