@@ -7,10 +7,10 @@ import { mediaLoading } from './media/loaders.ts';
 import { Model, type ModelDefinition } from './models/model.ts';
 import { ModelRegistry } from './models/registry.ts';
 import { accessLog } from './observe/access-log.ts';
+import { HeldLog } from './observe/held-log.ts';
 import { createLog } from './observe/log.ts';
 import { createMeter } from './observe/meter.ts';
 import { Signals } from './observe/signals.ts';
-import type { Log } from './sdk/index.ts';
 import { version } from './version.ts';
 
 export interface StartOptions {
@@ -26,7 +26,7 @@ export interface Backplane {
   /** Where clients find it, e.g. `http://127.0.0.1:8787`. */
   readonly url: string;
   readonly config: Config;
-  readonly log: Log;
+  readonly log: HeldLog;
   /** Resolves when each model is ready or has failed once. */
   readonly loaded: Promise<void>;
   /**
@@ -37,22 +37,23 @@ export interface Backplane {
 }
 
 export interface Prepared extends Boot {
-  readonly log: Log;
+  /** Holds its lines until `release()`. */
+  readonly log: HeldLog;
 }
 
 /** Reads a config and sets up what it names, without starting anything. Throws a ConfigError with all that is wrong. */
 export async function prepare(file: string, { env, logStream }: StartOptions = {}): Promise<Prepared> {
-  let log: Log | undefined;
+  let log: HeldLog | undefined;
   const booted = await boot(
     file,
     (config) => {
       const registry = new Registry();
-      log = createLog({ ...config.log, ...(logStream && { stream: logStream }) });
+      log = new HeldLog(createLog({ ...config.log, ...(logStream && { stream: logStream }) }));
       return { log, registry: () => registry, meter: (plugin) => createMeter(registry, plugin) };
     },
     env,
   );
-  return { ...booted, log: log as unknown as Log };
+  return { ...booted, log: log as unknown as HeldLog };
 }
 
 /** Boots a config and serves it. Throws a ConfigError, or what opening the port throws. */
@@ -86,6 +87,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
   try {
     url = await server.listen();
   } catch (thrown) {
+    log.release();
     await kernel.dispose(settings.shutdown_grace);
     throw thrown;
   }
@@ -118,6 +120,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
     },
   };
   options.listening?.(backplane);
+  log.release();
   void Promise.all(models.all.map((model) => model.start())).then(() => loading.resolve());
   return backplane;
 }

@@ -30,7 +30,7 @@ async function main(): Promise<number> {
     case 'check': {
       const { kernel, config, models, plugins } = await prepared(file);
       await kernel.dispose(config.server.shutdown_grace);
-      return print(`${file} is fine: ${plugins} plugins, ${models.length} models.`);
+      return print(`${file} is fine: ${count(plugins, 'plugin')}, ${count(models.length, 'model')}.`);
     }
     case 'schema': {
       const { kernel, config } = await prepared(file);
@@ -66,7 +66,8 @@ async function serve(file: string): Promise<number> {
   await asked.promise;
   backplane.log.info({}, 'stopping: new calls are refused, running ones may finish');
   await backplane.stop();
-  return 0;
+  // A thread that would not unload is left behind; it must not keep the server alive.
+  process.exit(0);
 }
 
 /** What is served where, and a line to paste: the first thing on a terminal, a log line elsewhere. */
@@ -81,7 +82,7 @@ function announce({ url, config, log }: Backplane): void {
   });
   const curl = `curl -N ${url}/v1/chat/completions -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''")}'`;
   if (process.stdout.isTTY) process.stdout.write(`${what}${first ? `\n\n  ${curl}\n\n` : '\n'}`);
-  else log.info({ url: `${url}/v1`, models: names, ...(first && { try: curl }) }, what);
+  else log.first({ url: `${url}/v1`, models: names, ...(first && { try: curl }) }, what);
 }
 
 /**
@@ -92,6 +93,10 @@ function exitNow(code: number): void {
   process.exitCode = code;
   process.removeAllListeners(code === 130 ? 'SIGINT' : 'SIGTERM');
   process.kill(process.pid, code === 130 ? 'SIGINT' : 'SIGTERM');
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function print(text: string): number {
@@ -125,5 +130,3 @@ function explain(thrown: unknown): number {
 }
 
 process.exitCode = await main().catch(explain);
-// A thread that would not unload is left behind; it must not keep the server alive.
-if (process.exitCode !== undefined) process.exit();

@@ -22,6 +22,23 @@ export class Authentication {
   /** Throws `invalid_api_key`. Synchronous: it runs before anything of the body is read. */
   authenticate(call: string, request: IncomingMessage): Principal {
     if (this.#schemes.length === 0) return anonymous;
+    return this.#ask(request, (scheme, reason) => this.#emit({ type: 'auth_failed', call, scheme, reason }));
+  }
+
+  /** Who it is, on a route that does not ask: undefined for a missing or a wrong key. */
+  recognise(request: IncomingMessage): Principal | undefined {
+    if (this.#schemes.length === 0) return anonymous;
+    try {
+      return this.#ask(request, () => {});
+    } catch {
+      return undefined;
+    }
+  }
+
+  #ask(
+    request: IncomingMessage,
+    refused: (scheme: string, reason: 'missing' | 'wrong' | 'duplicate') => void,
+  ): Principal {
     const credentials = credentialsOf(request);
     for (const { name, scheme } of this.#schemes) {
       try {
@@ -29,11 +46,11 @@ export class Authentication {
         if (principal) return principal;
       } catch (thrown) {
         const reason = credentials.duplicates.has(name.toLowerCase()) ? 'duplicate' : 'wrong';
-        this.#emit({ type: 'auth_failed', call, scheme: name, reason });
+        refused(name, reason);
         throw Failure.from(thrown);
       }
     }
-    this.#emit({ type: 'auth_failed', call, scheme: 'none', reason: 'missing' });
+    refused('none', 'missing');
     throw new Failure('invalid_api_key', 'Invalid API key');
   }
 }

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
-  anonymous,
   Failure,
   type FinishReason,
   type Observer,
@@ -15,7 +14,8 @@ import {
 export class Exchange {
   readonly id: string;
   readonly operation: Operation;
-  principal: Principal = anonymous;
+  /** Undefined on an open route that was called without a key. */
+  principal: Principal | undefined;
   readonly #abort = new AbortController();
   readonly #emit: Observer;
   readonly #method: string;
@@ -98,17 +98,17 @@ export class Exchange {
       method: this.#method,
       route: this.#route,
       status: code === 'cancelled' ? 499 : status,
-      outcome: outcomeOf(code),
+      outcome: outcomeOf(code, status),
       totalMs: performance.now() - this.#begin,
-      principal: this.principal.name,
+      ...(this.principal && { principal: this.principal.name }),
     });
   }
 }
 
-function outcomeOf(code: Failure['code'] | undefined): Outcome {
+function outcomeOf(code: Failure['code'] | undefined, status: number): Outcome {
   switch (code) {
     case undefined:
-      return 'ok';
+      return status < 400 ? 'ok' : status < 500 ? 'client_error' : status === 503 ? 'rejected' : 'backend_error';
     case 'cancelled':
       return 'cancelled';
     case 'timeout':

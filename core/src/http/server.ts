@@ -100,7 +100,7 @@ export class Server {
 
   #build(): void {
     const app = this.#app;
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const known = new KnownRoutes(app);
     const authentication = new Authentication(options.schemes, options.emit);
 
@@ -120,7 +120,9 @@ export class Server {
       reply.raw.setHeader('x-request-id', request.id);
       try {
         this.#checkHost(request);
-        if (!open) exchange.principal = authentication.authenticate(request.id, request.raw);
+        exchange.principal = open
+          ? authentication.recognise(request.raw)
+          : authentication.authenticate(request.id, request.raw);
         if (this.#draining && !probes.has(request.routeOptions.url ?? '')) {
           throw new Failure('shutting_down', 'The server is shutting down; try another one, or again later.', {
             retryAfterMs: 5_000,
@@ -137,8 +139,8 @@ export class Server {
       next();
     });
 
-    app.addHook('onSend', (request, reply, payload, next) => {
-      if (reply.statusCode < 400) request.exchange?.answered();
+    app.addHook('onSend', (request, _reply, payload, next) => {
+      request.exchange?.answered();
       next(null, payload);
     });
 

@@ -3,6 +3,7 @@ import type { Model } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import { type ModelView, modelBody, modelList } from '../openai/models.ts';
 import { openapi } from '../openai/openapi.ts';
+import { anonymous, type Principal } from '../sdk/index.ts';
 
 export interface StatusSurroundings {
   readonly models: ModelRegistry;
@@ -21,32 +22,40 @@ export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): 
   const started = Math.floor(Date.now() / 1000);
   const config = (path: string) => ({ config: { open: around.open.includes(path) } });
 
-  app.get('/health', config('/health'), () => ({
+  // Names of models and reasons of failures are for those with a key; a probe needs one word.
+  app.get('/health', config('/health'), ({ exchange }) => ({
     status: draining() ? 'draining' : overall(models.all),
-    version,
-    uptime_seconds: Math.floor(Date.now() / 1000) - started,
-    models: Object.fromEntries(models.all.map((model) => [model.id, model.status()])),
+    ...(exchange.principal && {
+      version,
+      uptime_seconds: Math.floor(Date.now() / 1000) - started,
+      models: Object.fromEntries(models.visible(exchange.principal).map((model) => [model.id, model.status()])),
+    }),
   }));
 
-  app.get('/ready', config('/ready'), (_request, reply) => {
+  app.get('/ready', config('/ready'), ({ exchange }, reply) => {
     const waiting = models.all.filter((model) => model.facts === undefined && model.status().state === 'loading');
     const some = models.all.length === 0 || models.all.some((model) => serves(model));
     const ready = !draining() && waiting.length === 0 && some;
     if (!ready) reply.code(503).header('retry-after', '1');
-    return { ready, ...(waiting.length > 0 && { loading: waiting.map(({ id }) => id) }) };
+    return { ready, ...(exchange.principal && waiting.length > 0 && { loading: waiting.map(({ id }) => id) }) };
   });
 
   app.get('/v1/models', config('/v1/models'), (request) =>
-    modelList(models.visible(request.exchange.principal).map(view), started),
+    modelList(models.visible(whose(request)).map(view), started),
   );
 
   // A wildcard, because ids contain slashes; Fastify has decoded them already.
   app.get('/v1/models/*', config('/v1/models/*'), (request: FastifyRequest) => {
     const name = (request.params as { readonly '*': string })['*'];
-    return modelBody(view(models.find(name, request.exchange.principal)), name, started);
+    return modelBody(view(models.find(name, whose(request))), name, started);
   });
 
   app.get('/openapi.json', config('/openapi.json'), () => openapi({ version, guarded: around.guarded }));
+}
+
+/** An open route has callers without a key: they see what anyone may. */
+function whose({ exchange }: FastifyRequest): Principal {
+  return exchange.principal ?? anonymous;
 }
 
 function view(model: Model): ModelView {

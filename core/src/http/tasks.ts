@@ -7,7 +7,7 @@ import { readEmbedding } from '../openai/embeddings.ts';
 import type { Generation } from '../openai/generation.ts';
 import type { Target } from '../openai/target.ts';
 import { parseJson } from '../openai/validate.ts';
-import { Failure, type FinishReason, type Log, type Media, type Task } from '../sdk/index.ts';
+import { anonymous, Failure, type FinishReason, type Log, type Media, type Task } from '../sdk/index.ts';
 import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { gather, generate } from './generate.ts';
@@ -113,7 +113,7 @@ async function resolve(request: FastifyRequest, { models }: TaskSurroundings, ta
       param: 'model',
     });
   }
-  const model = models.find(name, exchange.principal);
+  const model = models.find(name, exchange.principal ?? anonymous);
   const { definition } = model;
   exchange.aim(model.id, definition.backend.name, body.stream === true, definition.timeout);
   const facts = await model.known(exchange.signal);
@@ -150,7 +150,7 @@ function callOf(exchange: Exchange, { log, media }: TaskSurroundings): ModelCall
     get log() {
       return log.child({ request: exchange.id });
     },
-    principal: exchange.principal.name,
+    principal: exchange.principal?.name ?? anonymous.name,
     media: (url) => media(url, exchange.signal),
     admitted: (instance, waitedMs) => exchange.admitted(instance, waitedMs),
   };

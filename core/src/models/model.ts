@@ -160,9 +160,6 @@ export class Model {
       const lease = await this.#admit(call, broken);
       let output = false;
       let finished = false;
-      const released = Promise.withResolvers<void>();
-      const hangs = (): void => lease.instance.expectRelease(released.promise);
-      call.signal.addEventListener('abort', hangs, { once: true });
       try {
         for await (const event of start(lease, task, request, call)) {
           if (finished && event.type !== 'usage')
@@ -182,8 +179,6 @@ export class Model {
         broken = lease.instance;
         this.#emit({ type: 'retried', call: call.id, code: failure.code, ...lease.instance.name });
       } finally {
-        call.signal.removeEventListener('abort', hangs);
-        released.resolve();
         lease.release();
       }
     }
@@ -225,8 +220,20 @@ export class Model {
 
   async #admit(call: ModelCall, except?: SupervisedInstance): Promise<Lease> {
     const lease = await this.#admission.admit(call, except);
-    call.admitted?.(lease.instance.name.instance, lease.waitedMs);
-    return lease;
+    const { instance, waitedMs } = lease;
+    call.admitted?.(instance.name.instance, waitedMs);
+    const released = Promise.withResolvers<void>();
+    const cancelled = (): void => instance.expectRelease(released.promise);
+    call.signal.addEventListener('abort', cancelled, { once: true });
+    return {
+      instance,
+      waitedMs,
+      release: () => {
+        call.signal.removeEventListener('abort', cancelled);
+        released.resolve();
+        lease.release();
+      },
+    };
   }
 
   /** A call that was aborted failed for the reason it was aborted for, whatever the engine said about it. */
