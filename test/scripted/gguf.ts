@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 
 /** A metadata value with the type that GGUF stores it as. */
 export type GgufValue =
@@ -9,15 +9,19 @@ export type GgufValue =
   | { readonly strings: readonly string[] }
   | { readonly i32s: readonly number[] };
 
-/** A float tensor; `shape` has the fastest dimension first, as ggml counts them. */
+/** A tensor; `shape` has the fastest dimension first, as ggml counts them. */
 export interface GgufTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly data: Float32Array;
+  /** Floats, or Q8_0: blocks of 32 weights, each an f16 scale and 32 signed bytes. Absent: `f32`. */
+  readonly type?: 'f32' | 'q8_0';
+  /** Read once, when its turn to be written has come: a getter may make it then. */
+  readonly data: Float32Array | Uint8Array;
 }
 
 const version = 3;
 const alignment = 32;
+const tensorTypes = { f32: 0, q8_0: 8 } as const;
 const types = { u32: 4, i32: 5, f32: 6, bool: 7, string: 8, array: 9 } as const;
 
 /** Writes a GGUF file, version 3, little endian. */
@@ -30,18 +34,32 @@ export async function writeGguf(
   head.raw(Buffer.from('GGUF', 'latin1')).u32(version).u64(tensors.length).u64(Object.keys(metadata).length);
   for (const [key, value] of Object.entries(metadata)) writeValue(head.string(key), value);
   let offset = 0;
-  for (const { name, shape, data } of tensors) {
-    head.string(name).u32(shape.length);
-    for (const size of shape) head.u64(size);
-    head.u32(0).u64(offset);
-    offset = padded(offset + data.byteLength);
+  for (const tensor of tensors) {
+    head.string(tensor.name).u32(tensor.shape.length);
+    for (const size of tensor.shape) head.u64(size);
+    head.u32(tensorTypes[tensor.type ?? 'f32']).u64(offset);
+    offset = padded(offset + byteLength(tensor));
   }
-  const parts = [head.done(padded(head.length))];
-  for (const { data } of tensors) {
-    const bytes = new Bytes().raw(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-    parts.push(bytes.done(padded(data.byteLength)));
+  const file = await open(path, 'w');
+  try {
+    await file.writeFile(head.done(padded(head.length)));
+    for (const tensor of tensors) {
+      const { data } = tensor;
+      const length = byteLength(tensor);
+      if (data.byteLength !== length) {
+        throw new Error(`The data of ${tensor.name} has ${data.byteLength} bytes; its shape and type make ${length}`);
+      }
+      await file.writeFile(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+      await file.writeFile(Buffer.alloc(padded(length) - length));
+    }
+  } finally {
+    await file.close();
   }
-  await writeFile(path, Buffer.concat(parts));
+}
+
+function byteLength({ shape, type }: GgufTensor): number {
+  const weights = shape.reduce((product, size) => product * size, 1);
+  return type === 'q8_0' ? (weights / 32) * 34 : weights * 4;
 }
 
 function writeValue(out: Bytes, value: GgufValue): void {
