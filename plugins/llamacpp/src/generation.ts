@@ -4,11 +4,18 @@ import { type LlamaGrammar, LlamaGrammarEvaluationState, type Token } from 'node
 import type { Detokenizer } from './detokenizer.ts';
 import { Logprobs } from './logprobs.ts';
 import type { Model } from './model.ts';
+import type { Seat } from './rounds.ts';
 import { sampler } from './sampler.ts';
 import type { Slots } from './slots.ts';
 
 /** Prompt tokens computed between two looks at the abort signal. */
 const sliceLength = 256;
+
+/**
+ * Milliseconds to draw one token with a grammar. A schema whose branches can be read in many ways at once, such as a
+ * recursive anyOf of equal branches, doubles the work with every level, and one evaluation cannot be interrupted.
+ */
+const slowestDraw = 1000;
 
 /** One call, ready to run: what comes before the first token is known. */
 export interface Generation {
@@ -57,21 +64,31 @@ export async function* generate(
   const limit = room(call, model.contextSize);
   const draw = sampler(sampling, model, prompt, model.contextSize);
   const logprobs = Logprobs.for(sampling, model, draw, grammar !== undefined);
+  let drawing = Number.POSITIVE_INFINITY;
   if (grammar !== undefined) {
-    draw.options.grammarEvaluationState = new LlamaGrammarEvaluationState({ model: model.weights, grammar });
+    const state = new LlamaGrammarEvaluationState({ model: model.weights, grammar });
+    // Asked for when a token is about to be drawn.
+    draw.options.grammarEvaluationState = () => {
+      drawing = performance.now();
+      return state;
+    };
   }
   const slot = await slots.take(prompt, signal);
+  let seat: Seat | undefined;
   let broken = false;
   try {
     const cachedTokens = await slots.align(slot, prompt);
+    seat = slots.rounds.join();
     let at = cachedTokens;
     for (; prompt.length - at > sliceLength; at += sliceLength) {
+      await seat.turn();
       pass(slots, signal);
       const slice = prompt.slice(at, at + sliceLength);
       slot.work = slot.sequence.evaluateWithoutGeneratingNewTokens(slice, {
         contextShift: draw.options.contextShift ?? {},
       });
       await slot.work;
+      seat.done();
     }
     const wanted = { probabilities: logprobs !== undefined };
     const steps: AsyncGenerator<Step> = slot.sequence.evaluateWithMetadata(prompt.slice(at), wanted, draw.options);
@@ -84,10 +101,14 @@ export async function* generate(
     let started = false;
     try {
       while (count < limit) {
+        const turn = seat.turn();
+        if (turn !== undefined) await turn;
         pass(slots, signal);
         const next = steps.next();
         slot.work = next;
         const { value, done } = await next;
+        seat.done();
+        if (performance.now() - drawing > slowestDraw) throw ambiguous(call);
         if (!started) {
           started = true;
           yield {
@@ -126,9 +147,18 @@ export async function* generate(
       ? new Failure('backend_failed', `llama.cpp failed: ${(error as Error).message}`, { cause: error })
       : error;
   } finally {
+    seat?.leave();
     if (broken) await slots.giveBroken(slot);
     else slots.give(slot);
   }
+}
+
+function ambiguous({ sampling }: Generation): Failure {
+  const param = 'tool_choice' in sampling ? 'tools' : 'response_format';
+  const message =
+    'The answer was given up, because the JSON schema can be read in too many ways at once: let the branches of anyOf ' +
+    'differ in their type, or in a required property with a const';
+  return new Failure('invalid_request', message, { param });
 }
 
 /** Throws when the call is to end before its next evaluation. */

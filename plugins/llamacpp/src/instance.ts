@@ -17,6 +17,7 @@ import { largestVocabulary } from './logprobs.ts';
 import { type Model, openModel } from './model.ts';
 import type { Options } from './options.ts';
 import { ChatPrompts, completionTokens } from './prompt.ts';
+import { dispatchSoon } from './rounds.ts';
 import { Slots } from './slots.ts';
 
 const sampling = [
@@ -73,6 +74,7 @@ export class LlamacppInstance implements Instance {
       sequences: options.slots,
       threads: model.threads,
       flashAttention: model.flashAttention,
+      batching: { dispatchSchedule: dispatchSoon },
       createSignal: signal,
       ...(options.batch_size !== undefined && { batchSize: options.batch_size }),
     });

@@ -1,5 +1,6 @@
 import { Failure } from '@backplane/core/sdk';
 import type { LlamaContext, LlamaContextSequence, Token } from 'node-llama-cpp';
+import { Rounds } from './rounds.ts';
 
 /** One sequence of the shared context, with what earlier calls left in its KV cache. */
 export interface Slot {
@@ -11,6 +12,8 @@ export interface Slot {
 
 /** The sequences of one context: calls decode together in one batch, each in a slot of its own. */
 export class Slots {
+  /** Who decodes when. */
+  readonly rounds = new Rounds();
   readonly #context: LlamaContext;
   readonly #all: readonly Slot[];
   readonly #free: Slot[];

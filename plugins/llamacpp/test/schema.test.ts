@@ -170,3 +170,11 @@ test('schemas that are too deep, too large, or refer in a circle are refused', a
     expect(await failure(model.chat('hello', format(schema)))).toMatchObject({ code: 'unsupported_parameter' });
   }
 });
+
+test('a schema that takes ever longer to read is given up, and the model goes on serving', async () => {
+  const branch = { type: 'array', items: { $ref: '#/$defs/a' }, minItems: 1 };
+  const schema = { $defs: { a: { anyOf: [branch, { ...branch, maxItems: 3 }] } }, $ref: '#/$defs/a' };
+  const error = await failure(model.chat('hello', format(schema)));
+  expect(error).toMatchObject({ code: 'invalid_request', param: 'response_format' });
+  expect((await model.chat('Who are you?', { max_tokens: 5 })).usage.completionTokens).toBe(5);
+});
