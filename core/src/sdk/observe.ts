@@ -1,4 +1,11 @@
-import type { Counter, CounterConfiguration, Gauge, GaugeConfiguration, Histogram, HistogramConfiguration } from 'prom-client';
+import type {
+  Counter,
+  CounterConfiguration,
+  Gauge,
+  GaugeConfiguration,
+  Histogram,
+  HistogramConfiguration,
+} from 'prom-client';
 import type { FinishReason, Usage } from './chat.ts';
 import type { FailureCode } from './failure.ts';
 
