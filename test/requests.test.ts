@@ -131,6 +131,13 @@ describe('a request that is not right gets an OpenAI-shaped error', () => {
     expect((await error(wrong)).slice(0, 2)).toEqual([405, 'method_not_allowed']);
     const remove = await fetch(`${server.url}/v1/models/m`, { method: 'DELETE' });
     expect(remove.headers.get('allow')).toBe('GET, HEAD');
+    for (const method of ['QUERY', 'PUT']) {
+      const answer = await fetch(`${server.url}/health`, { method, body: 'x', headers: { 'content-type': 'a/b' } });
+      expect((await error(answer)).slice(0, 2)).toEqual([405, 'method_not_allowed']);
+    }
+    expect(await raw('QUERY /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(
+      /^HTTP\/1.1 405 .*\r\nallow: GET, HEAD\r\n/s,
+    );
   });
 
   test('a task the model does not have', async () => {
@@ -179,6 +186,15 @@ describe('parameters are honest', () => {
   test('old names are refused with the name to use', async () => {
     const [, , param, text] = await error(await chat(server.url, 'say x', { functions: [{ name: 'f' }] }));
     expect([param, text]).toEqual(['functions', 'm does not support the parameter functions; send tools instead.']);
+  });
+
+  test('fields named like what every object inherits are unknown ones', async () => {
+    const { messages } = ok;
+    const body = `{"model":"m","messages":${JSON.stringify(messages)},"__proto__":{"n":2},"constructor":1,"toString":1}`;
+    const answer = await post(body);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('x-backplane-ignored')).toBe('__proto__, constructor, toString');
+    expect(((await answer.json()) as { choices: object[] }).choices).toHaveLength(1);
   });
 
   test('what has no effect is named in a header, and only names that fit a header', async () => {

@@ -123,6 +123,8 @@ export class Server {
         exchange.principal = open
           ? authentication.recognise(request.raw)
           : authentication.authenticate(request.id, request.raw);
+        // Here and not in a handler: what is wrong with the body of a request to nowhere is no news.
+        if (request.is404) throw known.failure(request.method, pathOf(request));
         if (this.#draining && !probes.has(request.routeOptions.url ?? '')) {
           throw new Failure('shutting_down', 'The server is shutting down; try another one, or again later.', {
             retryAfterMs: 5_000,
@@ -151,13 +153,7 @@ export class Server {
       if (failure.code === 'invalid_api_key' && authentication.challenge) {
         reply.header('www-authenticate', authentication.challenge);
       }
-      this.#refuse(request, reply, failure);
-    });
-
-    app.setNotFoundHandler((request, reply) => {
-      const path = request.url.replace(/[?#].*$/s, '');
-      const failure = known.failure(request.method, path);
-      if (failure.code === 'method_not_allowed') reply.header('allow', known.allowed(path).join(', '));
+      if (failure.code === 'method_not_allowed') reply.header('allow', known.allowed(pathOf(request)).join(', '));
       this.#refuse(request, reply, failure);
     });
 
@@ -202,6 +198,10 @@ export class Server {
 
 const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i;
 const probes = new Set(['/health', '/ready', '/metrics']);
+
+function pathOf({ url }: FastifyRequest): string {
+  return url.replace(/[?#].*$/s, '');
+}
 
 function requestId(request: { readonly headers: Record<string, unknown> }): string {
   const given = request.headers['x-request-id'];

@@ -64,10 +64,14 @@ const instead: Readonly<Record<string, string>> = {
 };
 
 /** Spellings of one parameter: a model that honours the second honours the first. */
-const spelling: Readonly<Record<string, string>> = {
-  max_completion_tokens: 'max_tokens',
-  enable_thinking: 'chat_template_kwargs',
-};
+const spelling: ReadonlyMap<string, string> = new Map([
+  ['max_completion_tokens', 'max_tokens'],
+  ['enable_thinking', 'chat_template_kwargs'],
+]);
+
+// Maps, because a client may send a field named `constructor`.
+const neutral: ReadonlyMap<string, Neutral> = new Map(Object.entries({ ...modelParameters, ...unavailable }));
+const honours = (target: Target, name: string): boolean => target.honoured.has(spelling.get(name) ?? name);
 
 export interface Parameters {
   /** The request with the model's defaults in it and without nulls, neutral values, and what is ignored. */
@@ -82,9 +86,9 @@ export function readParameters(sent: Readonly<Record<string, unknown>>, target: 
   const ignored: string[] = [];
   for (const [name, value] of Object.entries(sent)) {
     if (value === null || value === undefined) continue;
-    if (structural.has(name) || target.honoured.has(spelling[name] ?? name)) body[name] = value;
-    else if (passive.has(name) || !(name in modelParameters || name in unavailable)) ignored.push(name);
-    else if (!(modelParameters[name] ?? unavailable[name])?.(value)) {
+    if (structural.has(name) || honours(target, name)) body[name] = value;
+    else if (passive.has(name) || !neutral.has(name)) ignored.push(name);
+    else if (!neutral.get(name)?.(value)) {
       if (target.unsupported === 'refuse') throw refusal(name, target);
       ignored.push(name);
     }
@@ -92,9 +96,9 @@ export function readParameters(sent: Readonly<Record<string, unknown>>, target: 
   for (const [name, value] of Object.entries(target.defaults)) {
     const said =
       name in body ||
-      (spelling[name] ?? name) in body ||
-      Object.keys(spelling).some((other) => spelling[other] === name && other in body);
-    if (!said && target.honoured.has(spelling[name] ?? name)) body[name] = value;
+      (spelling.get(name) ?? name) in body ||
+      [...spelling].some(([other, same]) => same === name && other in body);
+    if (!said && honours(target, name)) body[name] = value;
   }
   return { body, ignored };
 }
