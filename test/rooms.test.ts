@@ -9,12 +9,13 @@ afterEach(() => (planted ? rm(planted, { force: true }) : undefined));
 
 /** Plants a file with one import and returns what the linter says of it. */
 async function plant(path: string, source: string): Promise<string> {
-  planted = join(root, path);
-  await mkdir(dirname(planted), { recursive: true });
-  await writeFile(planted, `import '${source}';\n`);
+  const file = join(root, path);
+  planted = file;
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `import '${source}';\n`);
   const biome = join(root, 'node_modules/.bin/biome');
   return new Promise((resolve) =>
-    execFile(biome, ['lint', '--colors=off', planted], { cwd: root }, (_error, stdout, stderr) =>
+    execFile(biome, ['lint', '--colors=off', file], { cwd: root }, (_error, stdout, stderr) =>
       resolve(stdout + stderr),
     ),
   );

@@ -7,14 +7,9 @@ import { ConfigError, type Problem, renderPath } from './config/problem.ts';
 import { type Config, configSchema, type ModelConfig } from './config/schema.ts';
 import type { Path, Source } from './config/source.ts';
 import { didYouMean } from './config/suggestion.ts';
-import {
-  type Backend,
-  type CoreServices,
-  createKernel,
-  type Kernel,
-  type LoadedPlugin,
-  SetupError,
-} from './kernel/kernel.ts';
+import type { Backend, LoadedPlugin } from './kernel/contributions.ts';
+import type { CoreServices } from './kernel/core-services.ts';
+import { createKernel, type Kernel, SetupError } from './kernel/kernel.ts';
 import { Cycle } from './kernel/order.ts';
 import { resolvePlugin } from './kernel/resolve.ts';
 import { type Isolation, isolations } from './sdk/index.ts';

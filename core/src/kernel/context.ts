@@ -1,29 +1,7 @@
-import type { FastifyPluginAsync } from 'fastify';
-import {
-  type AuthScheme,
-  type BackendKind,
-  isolations,
-  type MediaLoader,
-  type Observer,
-  type PluginContext,
-} from '../sdk/index.ts';
+import { type BackendKind, isolations, type PluginContext } from '../sdk/index.ts';
 import type { Services } from './container.ts';
-import type { Backend, CoreServices, LoadedPlugin } from './kernel.ts';
-
-export interface Disposer {
-  readonly plugin: string;
-  readonly run: () => void | Promise<void>;
-}
-
-/** What all plugins of a kernel contributed so far. */
-export class Contributions {
-  readonly backends = new Map<string, Backend>();
-  readonly schemes: { readonly name: string; readonly scheme: AuthScheme }[] = [];
-  readonly loaders: MediaLoader[] = [];
-  readonly observers: { readonly plugin: string; readonly observer: Observer }[] = [];
-  readonly routes: { readonly plugin: string; readonly routes: FastifyPluginAsync }[] = [];
-  readonly disposers: Disposer[] = [];
-}
+import type { Contributions, LoadedPlugin } from './contributions.ts';
+import type { CoreServices } from './core-services.ts';
 
 /** The context of one plugin, and how to seal it when its setup has returned. */
 export function openContext(

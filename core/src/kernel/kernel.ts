@@ -1,35 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify';
-import type { Registry } from 'prom-client';
-import {
-  type AuthScheme,
-  type BackendKind,
-  type Log,
-  type MediaLoader,
-  type Meter,
-  type Observer,
-  type Plugin,
-  registry,
-} from '../sdk/index.ts';
+import { type AuthScheme, type Log, type MediaLoader, type Observer, registry } from '../sdk/index.ts';
 import { Services } from './container.ts';
-import { Contributions, type Disposer, openContext } from './context.ts';
+import { openContext } from './context.ts';
+import { type Backend, Contributions, type Disposer, type LoadedPlugin } from './contributions.ts';
+import type { CoreServices } from './core-services.ts';
 import { order } from './order.ts';
-
-export interface LoadedPlugin {
-  readonly name: string;
-  /** As config.yaml names it. */
-  readonly use: string;
-  /** File URL of the module, for instances that run elsewhere. */
-  readonly url: string;
-  readonly plugin: Plugin;
-  /** What the plugin's schema made of its config. */
-  readonly config: unknown;
-}
-
-export interface Backend {
-  readonly name: string;
-  readonly kind: BackendKind;
-  readonly plugin: LoadedPlugin;
-}
 
 /** What the plugins contributed, sealed. */
 export interface Kernel {
@@ -42,15 +17,6 @@ export interface Kernel {
   readonly routes: readonly { readonly plugin: string; readonly routes: FastifyPluginAsync }[];
   /** Aborts the plugins' signal, then runs the disposers, last registered first, each for at most `graceMs`. Never rejects. */
   dispose(graceMs: number): Promise<void>;
-}
-
-/** What the core lends to plugins. */
-export interface CoreServices {
-  readonly log: Log;
-  meter(plugin: string): Meter;
-  /** The folder of config.yaml. */
-  readonly directory: string;
-  registry(): Registry;
 }
 
 /** Plugins whose setup threw; the others have been undone. */

@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import { onTestFinished } from 'vitest';
 import { type Boot, boot } from '../../src/boot.ts';
 import { ConfigError } from '../../src/config/problem.ts';
-import type { CoreServices } from '../../src/kernel/kernel.ts';
+import type { CoreServices } from '../../src/kernel/core-services.ts';
 import type { Log, Meter } from '../../src/sdk/index.ts';
 import { folder } from './files.ts';
 

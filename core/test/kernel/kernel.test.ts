@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { createKernel, type LoadedPlugin, SetupError } from '../../src/kernel/kernel.ts';
+import type { LoadedPlugin } from '../../src/kernel/contributions.ts';
+import { createKernel, SetupError } from '../../src/kernel/kernel.ts';
 import {
   type BackendKind,
   type Log,
