@@ -18,6 +18,7 @@ export function serveInstance(port: Port<FromInstance, ToInstance>): Promise<voi
   const fetches = new Map<number, { resolve(media: Media): void; reject(failure: Failure): void }>();
   const loading = new AbortController();
   let fetchCount = 0;
+  let making: Promise<Instance> | undefined;
   let instance: Instance | undefined;
 
   const fetchMedia = (call: number, url: string): Promise<Media> =>
@@ -29,7 +30,9 @@ export function serveInstance(port: Port<FromInstance, ToInstance>): Promise<voi
 
   const load = async (message: Extract<ToInstance, { type: 'load' }>): Promise<void> => {
     try {
-      instance = await recall(message.blueprint, log);
+      making = recall(message.blueprint, log);
+      instance = await making;
+      if (loading.signal.aborted) throw new Failure('cancelled', 'loading was cancelled');
       const facts = await instance.load(loading.signal);
       port.post({ type: 'loaded', facts, tasks: tasks.filter((task) => instance?.[task] !== undefined) });
     } catch (thrown) {
@@ -108,7 +111,8 @@ export function serveInstance(port: Port<FromInstance, ToInstance>): Promise<voi
             running.abort.abort();
             running.resume?.();
           }
-          void unload(instance, log).then(() => {
+          // The place closes when this is over, so what is still being made must be there first.
+          void unload(making, log).then(() => {
             port.post({ type: 'unloaded' });
             resolve();
           });
@@ -135,7 +139,8 @@ async function health(instance: Instance | undefined) {
   }
 }
 
-async function unload(instance: Instance | undefined, log: Log): Promise<void> {
+async function unload(making: Promise<Instance> | undefined, log: Log): Promise<void> {
+  const instance = await making?.catch(() => undefined);
   try {
     await instance?.unload();
   } catch (thrown) {

@@ -13,19 +13,28 @@ import type { Blueprint } from './placement.ts';
  * Makes an instance where this code runs: imports the plugin's own module here and runs its setup, of which only
  * `backend()` takes effect. So a plugin is written once and a backend runs in every isolation.
  */
-export async function recall(blueprint: Blueprint, log: Log): Promise<Instance> {
-  const { plugin: origin, backend, spec, index, isolation } = blueprint;
-  const module = (await import(origin.url)) as { readonly default: Plugin };
-  const kinds = new Map<string, BackendKind>();
-  await module.default.setup(setupContext(origin.name, blueprint.spec.directory, kinds, log), origin.config);
-  const kind = kinds.get(backend);
+export async function recall({ plugin, backend, spec, index, isolation }: Blueprint, log: Log): Promise<Instance> {
+  const module = (await import(plugin.url)) as { readonly default: Plugin };
+  const kind = (await backendsOf(module.default, plugin.config, spec.directory, log)).get(backend);
   if (!kind) {
     throw new Failure(
       'internal',
-      `plugin ${origin.name} contributes no backend "${backend}" when its setup runs in a ${isolation}`,
+      `plugin ${plugin.name} contributes no backend "${backend}" when its setup runs in a ${isolation}`,
     );
   }
   return kind.create(spec, { log, index, isolation });
+}
+
+/** Runs a plugin's setup for its backends alone. `config` is what the plugin's schema gave. */
+export async function backendsOf(
+  plugin: Plugin,
+  config: unknown,
+  directory: string,
+  log: Log,
+): Promise<ReadonlyMap<string, BackendKind>> {
+  const kinds = new Map<string, BackendKind>();
+  await plugin.setup(setupContext(plugin.name, directory, kinds, log), config);
+  return kinds;
 }
 
 function setupContext(plugin: string, directory: string, kinds: Map<string, BackendKind>, log: Log): PluginContext {

@@ -116,7 +116,7 @@ export class RemoteInstance implements Instance {
   }
 
   #offer(task: Task): void {
-    if (task === 'embed') this.embed = (request, call) => this.#start(task, request, call).result.promise;
+    if (task === 'embed') this.embed = async (request, call) => this.#start(task, request, call).result.promise;
     else this[task] = (request: never, call: Call) => this.#stream(task, request, call);
   }
 
@@ -132,6 +132,8 @@ export class RemoteInstance implements Instance {
 
   #start(task: Task, request: never | Parameters<NonNullable<Instance['embed']>>[0], call: Call): Pending {
     if (this.#dead) throw this.#dead;
+    // The far side would begin before the cancel arrives.
+    if (call.signal.aborted) throw Failure.from(call.signal.reason, 'cancelled');
     const number = this.#calls++;
     let consumed = 0;
     const cancel = (): void => this.#post({ type: 'cancel', call: number });
@@ -151,7 +153,6 @@ export class RemoteInstance implements Instance {
     call.signal.addEventListener('abort', cancel, { once: true });
     void pending.over.promise.then(() => call.signal.removeEventListener('abort', cancel));
     this.#post({ type: 'call', call: number, id: call.id, task, request });
-    if (call.signal.aborted) cancel();
     return pending;
   }
 
