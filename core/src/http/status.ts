@@ -50,7 +50,9 @@ export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): 
     return modelBody(view(models.find(name, whose(request))), name, started);
   });
 
-  app.get('/openapi.json', config('/openapi.json'), () => openapi({ version, guarded: around.guarded }));
+  app.get('/openapi.json', config('/openapi.json'), () =>
+    openapi({ version, guarded: around.guarded, open: around.open }),
+  );
 }
 
 /** An open route has callers without a key: they see what anyone may. */

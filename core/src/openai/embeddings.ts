@@ -8,7 +8,7 @@ import { validate } from './validate.ts';
 const tokens = z.array(z.int().min(0)).min(1);
 const text = z.string().min(1);
 const embeddingFields = {
-  model: z.string(),
+  model: z.string().min(1),
   /** OpenAI's limit: 2,048 inputs in one request. */
   input: z.union([text, z.array(text).min(1).max(2_048), tokens, z.array(tokens).min(1).max(2_048)]),
   encoding_format: z.enum(['float', 'base64']).default('float'),

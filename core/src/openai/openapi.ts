@@ -4,8 +4,17 @@ import { chatSchema } from './chat-schema.ts';
 import { completionSchema } from './completions.ts';
 import { embeddingSchema } from './embeddings.ts';
 
-/** The OpenAPI 3.1 document of the server's own routes. `guarded`: whether routes ask for a key. */
-export function openapi({ version, guarded }: { readonly version: string; readonly guarded: boolean }): object {
+interface OpenapiOptions {
+  readonly version: string;
+  /** Whether routes ask for a key. */
+  readonly guarded: boolean;
+  /** Routes that do not. */
+  readonly open: readonly string[];
+}
+
+/** The OpenAPI 3.1 document of the server's own routes. */
+export function openapi({ version, guarded, open }: OpenapiOptions): object {
+  const unguarded = (route: string) => (guarded && open.includes(route) ? { security: [] } : {});
   return {
     openapi: '3.1.0',
     info: {
@@ -18,10 +27,13 @@ export function openapi({ version, guarded }: { readonly version: string; readon
       '/v1/chat/completions': { post: task('createChatCompletion', 'Continue a chat', chatSchema, 'ChatCompletion') },
       '/v1/completions': { post: task('createCompletion', 'Continue a text', completionSchema, 'Completion') },
       '/v1/embeddings': { post: task('createEmbedding', 'Turn texts into vectors', embeddingSchema, 'EmbeddingList') },
-      '/v1/models': { get: read('listModels', 'List the models', ref('ModelList'), []) },
+      '/v1/models': {
+        get: { ...read('listModels', 'List the models', ref('ModelList'), []), ...unguarded('/v1/models') },
+      },
       '/v1/models/{model}': {
         get: {
           ...read('retrieveModel', 'What a model is and can do', ref('Model'), ['model_not_found']),
+          ...unguarded('/v1/models/*'),
           parameters: [
             {
               name: 'model',
@@ -34,10 +46,18 @@ export function openapi({ version, guarded }: { readonly version: string; readon
         },
       },
       '/health': {
-        get: read('health', 'How the server and its models are; answers for as long as it lives', object, []),
+        get: {
+          ...read('health', 'How the server and its models are; answers for as long as it lives', object, []),
+          ...unguarded('/health'),
+        },
       },
-      '/ready': { get: read('ready', 'Whether requests would be served now', object, ['not_ready'], object) },
-      '/openapi.json': { get: read('openapi', 'This document', object, []) },
+      '/ready': {
+        get: {
+          ...read('ready', 'Whether requests would be served now', object, ['not_ready'], object),
+          ...unguarded('/ready'),
+        },
+      },
+      '/openapi.json': { get: { ...read('openapi', 'This document', object, []), ...unguarded('/openapi.json') } },
     },
     components: {
       schemas,
@@ -114,9 +134,15 @@ function refusals(codes: readonly FailureCode[], schema: object = ref('Error')):
   );
 }
 
+/** Null in an optional field is the same as leaving it out: `readParameters` drops it. */
 function inputSchema(schema: z.ZodType): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as { $schema?: string };
-  return rest;
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  const required = new Set(rest.required);
+  const properties = Object.entries(rest.properties ?? {}).map(([name, property]) => [
+    name,
+    required.has(name) ? property : { anyOf: [property, { type: 'null' }] },
+  ]);
+  return { ...rest, properties: Object.fromEntries(properties) };
 }
 
 function ref(name: string): object {

@@ -22,7 +22,7 @@ export const samplingFields = {
 
 /** Fields that every generating endpoint has and the core honours itself. */
 export const answerFields = {
-  model: z.string(),
+  model: z.string().min(1),
   n: integer.min(1).max(128).default(1),
   stop: z
     .union([z.string().min(1).max(1_000), z.array(z.string().min(1).max(1_000)).max(16)])
