@@ -8,9 +8,9 @@ import { type RunningServer, type ServeOptions, serve, tinyModel } from '../serv
 /** The key that a guarded server asks for. */
 export const key = 'sk-client-tests';
 
-/** Entries for `models:`. */
-export function tiny(id: string, more: string): string {
-  const options = JSON.stringify({ path: tinyModel, embeddings: true });
+/** An entry for `models:` that serves the built-in model. */
+export function tiny(id: string, more: string, its: Readonly<Record<string, unknown>> = {}): string {
+  const options = JSON.stringify({ path: tinyModel, embeddings: true, ...its });
   return `  - { id: ${id}, backend: llamacpp, options: ${options}, ${more} }\n`;
 }
 
