@@ -1,4 +1,3 @@
-import { Registry } from 'prom-client';
 import { type Boot, boot, type CheckedModel } from './boot.ts';
 import type { Config } from './config/schema.ts';
 import { Server } from './http/server.ts';
@@ -9,7 +8,7 @@ import { ModelRegistry } from './models/registry.ts';
 import { accessLog } from './observe/access-log.ts';
 import { HeldLog } from './observe/held-log.ts';
 import { createLog } from './observe/log.ts';
-import { createMeter } from './observe/meter.ts';
+import { createMeter, createRegistry } from './observe/meter.ts';
 import { Signals } from './observe/signals.ts';
 import { version } from './version.ts';
 
@@ -47,9 +46,13 @@ export async function prepare(file: string, { env, logStream }: StartOptions = {
   const booted = await boot(
     file,
     (config) => {
-      const registry = new Registry();
+      let made: ReturnType<typeof createRegistry> | undefined;
+      const registry = () => {
+        made ??= createRegistry();
+        return made;
+      };
       log = new HeldLog(createLog({ ...config.log, ...(logStream && { stream: logStream }) }));
-      return { log, registry: () => registry, meter: (plugin) => createMeter(registry, plugin) };
+      return { log, registry, meter: (plugin) => createMeter(registry(), plugin) };
     },
     env,
   );

@@ -1,7 +1,8 @@
 import type { Model, ModelCall } from '../models/model.ts';
 import { addUsage, Choice, type Generation } from '../openai/generation.ts';
 import { type ChatEvent, Failure, type Usage } from '../sdk/index.ts';
-import { Finisher } from '../text/index.ts';
+// Not the kit's index: chat templates are the backends' business and would be loaded with it.
+import { Finisher } from '../text/finish.ts';
 
 /** Where the events of an answer go. A promise means: wait, the reader is slow. */
 export type Take = (choice: number, event: ChatEvent) => Promise<void> | undefined;

@@ -1,5 +1,13 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { createRequire } from 'node:module';
+import type { Registry } from 'prom-client';
 import type { Meter } from '../sdk/index.ts';
+
+/** Loaded when something is measured: a server without metrics need not pay for it. */
+const client = (): typeof import('prom-client') => createRequire(import.meta.url)('prom-client');
+
+export function createRegistry(): Registry {
+  return new (client().Registry)();
+}
 
 /** Metrics named `backplane_<plugin>_…` in `registry`; a name that is not Prometheus' or is taken twice throws. */
 export function createMeter(registry: Registry, plugin: string): Meter {
@@ -10,6 +18,7 @@ export function createMeter(registry: Registry, plugin: string): Meter {
     name: prefix + config.name,
     registers: [registry],
   });
+  const { Counter, Gauge, Histogram } = client();
   return {
     counter: (config) => new Counter(named(config)),
     gauge: (config) => new Gauge(named(config)),

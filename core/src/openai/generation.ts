@@ -7,7 +7,7 @@ import type {
   ToolCall,
   Usage,
 } from '../sdk/index.ts';
-import type { FinisherOptions } from '../text/index.ts';
+import type { FinisherOptions } from '../text/finish.ts';
 
 /** A request for text, read and checked: what to run and how to answer. */
 export interface Generation {
