@@ -44,9 +44,10 @@ class Packer:
         weight[1:prompt] = .05
         weight[prompt:] = 1.
         turns = [i for i in range(prompt - 2) if ids[i] == self.im_start and ids[i + 1] == self.assistant]
-        weight[turns[-1] + 3:prompt] = 0.  # an empty think block in the prompt must not teach the model to write one
-        if self.mix != "a":  # earlier turns count too, but not their first token: a turn may start with <think>
-            for i in turns[:-1]:
+        weight[turns[-1] + 3:prompt] = 0.  # the empty think block of a prompt must not be learned
+        for i in turns[:-1]:
+            weight[i + 3] = 0.  # nor that an earlier turn starts without the thought that the template drops
+            if self.mix != "a":
                 weight[i + 4:ids.index(self.im_end, i) + 1] = .5
 
     def batch(self, r: random.Random) -> tuple[np.ndarray, ...]:

@@ -14,7 +14,7 @@ test('a completion goes on from the raw text, without a template', async () => {
 });
 
 test('token ids are a prompt as well', async () => {
-  const ids = [10, 20, 30];
+  const ids = [1524, 404, 198]; // <|im_start|>assistant and a line break
   const answer = await model.complete(ids, { max_tokens: 4 });
   expect(answer.usage).toMatchObject({ promptTokens: 3, completionTokens: 4 });
 });

@@ -21,9 +21,10 @@ TOOLS = {
     "add": function("add", "Add two numbers", a={"type": "number"}, b={"type": "number"}),
     "search_docs": function("search_docs", "Search the Backplane documentation", query={"type": "string"}),
 }
+CHINESE_CITIES = ["北京", "上海", "深圳", "杭州", "广州", "成都", "东京", "巴黎"]
 CITIES = ["Paris", "London", "Berlin", "Tokyo", "Rome", "Madrid", "Vienna", "Oslo", "Lisbon", "Dublin", "Prague",
           "Warsaw", "Boston", "Chicago", "Seattle", "Sydney", "Cairo", "Delhi", "Seoul", "Beijing", "Shanghai",
-          "Shenzhen", "Hangzhou", "北京", "上海", "深圳", "杭州", "广州", "成都", "东京", "巴黎"]
+          "Shenzhen", "Hangzhou", *CHINESE_CITIES]
 SKIES = ["sunny", "cloudy", "rainy", "windy", "snowy"]
 TITLES = ["plugins", "auth header", "metrics", "config.yaml", "streaming", "embeddings", "worker threads", "vllm-proxy",
           "sophon-tpu"]
@@ -48,8 +49,9 @@ def call_message(name: str, arguments: dict) -> dict:
 
 def some_city(r: random.Random) -> str:
     """A known city, or a made-up one so that the name has to be copied from the question."""
-    if r.random() < .5:
-        return r.choice(CITIES)
+    p = r.random()
+    if p < .6:
+        return r.choice(CHINESE_CITIES if p < .25 else CITIES)
     return "".join(r.choice(SYLLABLES) for _ in range(r.choice([2, 2, 3]))).capitalize()
 
 
