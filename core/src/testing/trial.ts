@@ -14,6 +14,9 @@ export interface Limits {
   readonly soonMs: number;
 }
 
+/** What an instance gets to come back between rules, in ms; whether it does is a rule of its own. */
+const unloadsWithin = 3_000;
+
 /** What a rule works with: the subject, and instances of it that the kit unloads. At most one is loaded at a time. */
 export class Trial {
   readonly subject: CheckedSubject;
@@ -71,7 +74,7 @@ export class Trial {
     this.#model = undefined;
     const placed = [...this.#placed];
     this.#placed.clear();
-    const patience = Math.min(this.limits.timeoutMs, 5_000);
+    const patience = Math.min(this.limits.timeoutMs, unloadsWithin);
     const late = () => new Error('it did not come back');
     for (const { instance, close } of placed) {
       await within(patience, Promise.resolve(instance.unload()), late).catch(() => {});

@@ -10,6 +10,7 @@ export const embed: readonly Rule[] = [
     name: 'embed-one-vector-per-input',
     sentence: 'Embeddings come one for each input, all of one length, of finite numbers, and their tokens are counted',
     tasks,
+    after: ['load-once-resolves-with-facts', 'has-a-task'],
     async run(trial) {
       const model = await trial.model();
       const input = [...model.prompts, model.prompts[0]];

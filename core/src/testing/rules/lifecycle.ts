@@ -92,10 +92,12 @@ export const lifecycle: readonly Rule[] = [
 /** Last, since it ends the instance that the other rules share. */
 export const unloading: Rule = {
   name: 'unload-after-load-resolves',
-  sentence: 'Unload of a loaded instance resolves',
-  after: ['load-once-resolves-with-facts'],
+  sentence: 'Unload of an instance that was loaded and has answered resolves',
+  after: ['load-once-resolves-with-facts', 'streams-text'],
   async run(trial) {
-    const { instance } = await trial.loadAnew();
-    await instance.unload();
+    const model = await trial.loadAnew();
+    const task = (['chat', 'complete'] as const).find((task) => model.instance[task]);
+    if (task) await model.ask(task, model.prompts[0], { max_tokens: 1 });
+    await model.instance.unload();
   },
 };

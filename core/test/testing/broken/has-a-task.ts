@@ -1,0 +1,4 @@
+import { broken } from '../sound.ts';
+
+/** Loads, and then can do nothing. */
+export default broken(() => ({ chat: undefined, complete: undefined, embed: undefined }) as object);

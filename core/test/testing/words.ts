@@ -1,0 +1,4 @@
+import { broken } from './sound.ts';
+
+/** The sound backend itself. */
+export default broken(() => ({}));
