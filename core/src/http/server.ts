@@ -12,6 +12,7 @@ import { Failure, type FailureCode, type Log, type Media, type Observer, type Op
 import { Authentication, type NamedScheme } from './authenticate.ts';
 import { Exchange } from './exchange.ts';
 import { KnownRoutes } from './missing.ts';
+import { schemaCompilers } from './schema-compilers.ts';
 import { statusRoutes } from './status.ts';
 import { taskRoutes } from './tasks.ts';
 
@@ -65,6 +66,7 @@ export class Server {
       return503OnClosing: false,
       routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_024 },
       clientErrorHandler: refuseGarbage,
+      schemaController: { compilersFactory: schemaCompilers() },
     });
     this.#build();
   }
