@@ -27,6 +27,8 @@ export const root = new URL('..', import.meta.url).pathname;
 
 export interface Child {
   readonly process: ChildProcess;
+  /** `performance.now()` just before it was started. */
+  readonly begun: number;
   /** The last of what it wrote, for an error message. */
   output(): string;
   stop(): Promise<void>;
@@ -34,6 +36,7 @@ export interface Child {
 
 /** Starts a process whose output is read and dropped. */
 export function start(command: string, args: readonly string[], ipc = false): Child {
+  const begun = performance.now();
   const child = spawn(command, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
@@ -48,6 +51,7 @@ export function start(command: string, args: readonly string[], ipc = false): Ch
   const over = new Promise<void>((resolve) => child.once('close', () => resolve()));
   return {
     process: child,
+    begun,
     output: () => tail,
     stop: async () => {
       child.kill('SIGTERM');
@@ -58,9 +62,8 @@ export function start(command: string, args: readonly string[], ipc = false): Ch
   };
 }
 
-/** Resolves with the milliseconds until `url` answers 200. */
+/** Resolves with the milliseconds from the start of the process until `url` answers 200. */
 export async function answered(url: string, child: Child, everyMs = 20): Promise<number> {
-  const begin = performance.now();
   for (;;) {
     const { exitCode, signalCode } = child.process;
     if (exitCode !== null || signalCode !== null) throw new Error(`the server ended:\n${child.output()}`);
@@ -68,8 +71,9 @@ export async function answered(url: string, child: Child, everyMs = 20): Promise
       (response) => response.ok,
       () => false,
     );
-    if (ok) return performance.now() - begin;
-    if (performance.now() - begin > 120_000) throw new Error(`${url} did not answer in 120 s:\n${child.output()}`);
+    if (ok) return performance.now() - child.begun;
+    if (performance.now() - child.begun > 120_000)
+      throw new Error(`${url} did not answer in 120 s:\n${child.output()}`);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
