@@ -33,13 +33,14 @@ export class LoadedModel {
   }
 
   honours(parameter: keyof Sampling | 'response_format' | 'chat_template_kwargs'): boolean {
-    return this.facts.parameters?.includes(parameter) ?? false;
+    const { parameters } = this.facts;
+    return parameters === 'any' || (parameters?.includes(parameter) ?? false);
   }
 
   /** Asks with as much of `sampling` as the model honours, as the core does. */
   stream(task: Task, prompt: string | readonly number[], sampling: Sampling = {}, signal?: AbortSignal) {
     const honoured = Object.fromEntries(
-      Object.entries(sampling).filter(([name]) => this.facts.parameters?.includes(name)),
+      Object.entries(sampling).filter(([name]) => this.honours(name)),
     );
     const request = { model: 'conformance', extra: {}, ...honoured };
     const call = this.call(signal);

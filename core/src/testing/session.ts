@@ -1,6 +1,7 @@
 import type { Task } from '../sdk/index.ts';
 import { within } from './deadline.ts';
 import { NotApplicable, type Rule, Violation } from './rule.ts';
+import { rules } from './rules/index.ts';
 import { checkSubject, type Subject } from './subject.ts';
 import { Trial } from './trial.ts';
 
@@ -36,8 +37,10 @@ export class Session {
     this.#waived = waived;
   }
 
-  /** Throws when the subject itself is wrong. */
+  /** Throws when the subject itself is wrong, or a waiver names no rule. */
   static async open(subject: Subject, options: Options = {}): Promise<Session> {
+    const unknown = Object.keys(options.waived ?? {}).find((waiver) => !rules.some(({ name }) => name === waiver));
+    if (unknown !== undefined) throw new Error(`there is no rule "${unknown}" to waive`);
     const limits = { timeoutMs: options.timeoutMs ?? 60_000, soonMs: options.soonMs ?? 1_000 };
     return new Session(new Trial(await checkSubject(subject), limits), options.waived ?? {});
   }
