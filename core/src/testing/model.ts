@@ -40,7 +40,7 @@ export class LoadedModel {
   /** Asks with as much of `sampling` as the model honours, as the core does. */
   stream(task: Task, prompt: string | readonly number[], sampling: Sampling = {}, signal?: AbortSignal) {
     const honoured = Object.fromEntries(
-      Object.entries(sampling).filter(([name]) => this.honours(name)),
+      Object.entries(sampling).filter(([name]) => this.honours(name as keyof Sampling)),
     );
     const request = { model: 'conformance', extra: {}, ...honoured };
     const call = this.call(signal);

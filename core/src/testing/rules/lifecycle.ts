@@ -59,9 +59,10 @@ export const lifecycle: readonly Rule[] = [
         dialect === undefined || dialects.includes(dialect),
         `the dialect ${dialect} is unknown: the core reads ${dialects.join(', ')}`,
       );
+      const named = Array.isArray(parameters) && parameters.every((name) => typeof name === 'string');
       must(
-        parameters === undefined || (Array.isArray(parameters) && parameters.every((name) => typeof name === 'string')),
-        'parameters is not a list of names',
+        parameters === undefined || parameters === 'any' || named,
+        "parameters is neither a list of names nor 'any'",
       );
       for (const [name, value] of Object.entries(details ?? {})) {
         must(
