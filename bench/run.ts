@@ -17,6 +17,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     only: { type: 'string', default: parts.join(',') },
     shapes: { type: 'string', default: 'tiny,0.6B' },
+    streams: { type: 'string', default: '1,4,16' },
     threads: { type: 'string', default: '1' },
   },
 });
@@ -26,7 +27,7 @@ const shapes = [tiny, small].filter(({ name }) => values.shapes.split(',').inclu
 const odd = [...only].find((part) => !parts.includes(part));
 if (odd !== undefined || Number.isNaN(rounds) || shapes.length === 0) {
   console.error(
-    'Usage: npm run bench -- [--rounds 3] [--only speed,first,memory,boot] [--shapes tiny,0.6B] [--threads 1]',
+    'Usage: npm run bench -- [--rounds 3] [--only speed,first,memory,boot] [--shapes tiny,0.6B] [--streams 1,4,16] [--threads 1]',
   );
   process.exit(2);
 }
@@ -53,7 +54,7 @@ async function measure(shape: Shape): Promise<void> {
     if (peer) subjects.push(peer);
     else console.log('\nskipped: upstream (docs/performance.md says how to install it)');
     const memory = watchMemory(shape, subjects);
-    if (only.has('speed')) tell(await speed(shape, subjects, rounds));
+    if (only.has('speed')) tell(await speed(shape, subjects, rounds, values.streams.split(',').map(Number)));
     if (only.has('first')) tell(await first(shape, subjects, rounds));
     if (only.has('memory')) tell(memory());
   } finally {

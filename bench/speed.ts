@@ -17,12 +17,18 @@ const tokensOf = new Map<Shape, Readonly<Record<number, number>>>([
 ]);
 const promptTokens = 16;
 
-/** Generated tokens per second of wall time, and CPU time per token, with 1, 4 and 16 streams. */
-export async function speed(shape: Shape, subjects: readonly Subject[], rounds: number): Promise<Report> {
+/** Generated tokens per second of wall time, and CPU time per token, for each of these numbers of streams. */
+export async function speed(
+  shape: Shape,
+  subjects: readonly Subject[],
+  rounds: number,
+  counts: readonly number[],
+): Promise<Report> {
   const rows: string[][] = [];
   const goals: Goal[] = [];
   for (const [key, tokens] of Object.entries(tokensOf.get(shape) ?? {})) {
     const streams = Number(key);
+    if (!counts.includes(streams)) continue;
     const job = { streams, prompt: promptTokens, tokens };
     await interleave(subjects, { ...job, tokens: Math.ceil(tokens / 4) }, 1);
     const samples = await interleave(subjects, job, rounds);
