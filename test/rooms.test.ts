@@ -29,6 +29,8 @@ test.each([
   ['core/src/kernel/planted.ts', '../http/server.ts'],
   ['core/src/models/planted.ts', '../http/server.ts'],
   ['core/src/instances/planted.ts', '../models/model.ts'],
+  ['core/src/upstream/planted.ts', '../openai/sse.ts'],
+  ['core/src/http/planted.ts', '../upstream/fleet.ts'],
   ['core/src/kernel/planted.ts', 'yaml'],
   ['core/src/models/planted.ts', 'piscina'],
   ['core/src/http/planted.ts', 'tsyringe'],

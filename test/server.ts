@@ -130,18 +130,3 @@ export async function serve(config: string, options: ServeOptions = {}): Promise
   }
   return server;
 }
-
-/** A config that serves the built-in model under these aliases. `more` goes into its entry. */
-export function tinyConfig(aliases: readonly string[] = [], more = ''): string {
-  return `
-plugins:
-  - use: "@backplane/llamacpp"
-models:
-  - id: backplane-tiny
-    backend: llamacpp
-    aliases: ${JSON.stringify(aliases)}
-    defaults: { temperature: 0 }
-    options: { path: ${JSON.stringify(tinyModel)}, embeddings: true }
-${more.replace(/^/gm, '    ')}
-`;
-}

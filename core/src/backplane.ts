@@ -82,6 +82,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
     models,
     schemes: kernel.schemes,
     routes: kernel.routes,
+    limiters: kernel.limiters,
     media: mediaLoading(kernel.loaders),
     emit,
     log,

@@ -38,6 +38,8 @@ export interface Script {
   readonly loop?: boolean;
   /** Absent: 2048. */
   readonly contextLength?: number;
+  /** Tokens that it never says, for a vocabulary as large as a real model's. Absent: none. */
+  readonly unused?: number;
   /** Jinja source; absent: the built-in model's template. */
   readonly template?: string;
 }
@@ -74,7 +76,8 @@ export async function writeScriptedGguf(path: string, script: Script = {}): Prom
   const newlines = spell('\n\n');
   const fixed = new Set([...bytes, newlines, ...control, ...markup]);
   const own = chain.filter((token) => !fixed.has(token));
-  const vocabulary = [...bytes, newlines, ...own, ...control, ...markup];
+  const unused = Array.from({ length: script.unused ?? 0 }, (_, at) => spell(`unused ${at}`));
+  const vocabulary = [...bytes, newlines, ...own, ...unused, ...control, ...markup];
   const id = new Map(vocabulary.map((token, at) => [token, at]));
   const idOf = (token: string): number => id.get(token) as number;
 

@@ -55,7 +55,10 @@ export const modelSchema = z.strictObject({
       timeout: duration.prefault('60s').describe('How long a call may wait'),
     })
     .prefault({}),
-  reasoning: z.enum(['as-is', 'raw', 'separate', 'hidden']).default('separate').describe('How thinking is shown'),
+  reasoning: z
+    .enum(['as-is', 'raw', 'separate', 'hidden'])
+    .optional()
+    .describe('How thinking is shown; absent: as-is for a model that another server answers for, else separate'),
   dialect: z
     .enum(dialects)
     .optional()

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   Failure,
   type FinishReason,
+  type Lane,
   type Observer,
   type Operation,
   type Outcome,
@@ -23,8 +24,9 @@ export class Exchange {
   readonly #begin = performance.now();
   #lastOutput: number | undefined;
   #deadline: NodeJS.Timeout | undefined;
-  #settled: { -readonly [K in keyof Settled]?: Settled[K] } = {};
+  readonly #settled: { -readonly [K in keyof Settled]?: Settled[K] } = {};
   #answered = false;
+  readonly #afterwards: ((usage: Usage | undefined) => void)[] = [];
 
   constructor(request: FastifyRequest, reply: FastifyReply, operation: Operation, emit: Observer) {
     this.id = request.id;
@@ -47,9 +49,16 @@ export class Exchange {
 
   /** What the request turned out to ask for. */
   aim(model: string, backend: string, stream: boolean, deadlineMs: number): void {
-    this.#settled = { ...this.#settled, model, backend, stream };
+    this.#settled.model = model;
+    this.#settled.backend = backend;
+    this.#settled.stream = stream;
     const late = new Failure('timeout', `${model} did not finish within ${deadlineMs / 1000} s.`);
     this.#deadline = setTimeout(() => this.abort(late), deadlineMs);
+  }
+
+  /** How the reply travels. */
+  take(lane: Lane): void {
+    this.#settled.lane = lane;
   }
 
   admitted(instance: number, waitedMs: number): void {
@@ -69,10 +78,16 @@ export class Exchange {
     this.#emit({ type: 'output', call: this.id, model, backend, first, sinceMs });
   }
 
+  /** Runs once, when the call is over. */
+  whenSettled(run: (usage: Usage | undefined) => void): void {
+    this.#afterwards.push(run);
+  }
+
   /** The reply is whole; what is left is to deliver it. */
   answered(usage?: Usage, finishReason?: FinishReason): void {
     this.#answered = true;
-    this.#settled = { ...this.#settled, ...(usage && { usage }), ...(finishReason && { finishReason }) };
+    if (usage) this.#settled.usage = usage;
+    if (finishReason) this.#settled.finishReason = finishReason;
   }
 
   /** The reply will not be what was asked for. */
@@ -88,6 +103,7 @@ export class Exchange {
       this.failed(gone);
       this.abort(gone);
     }
+    for (const run of this.#afterwards) run(this.#settled.usage);
     const { code } = this.#settled;
     this.#emit({
       stream: false,

@@ -8,7 +8,15 @@ import fastify, {
 } from 'fastify';
 import type { ModelRegistry } from '../models/registry.ts';
 import { errorBody } from '../openai/error.ts';
-import { Failure, type FailureCode, type Log, type Media, type Observer, type Operation } from '../sdk/index.ts';
+import {
+  Failure,
+  type FailureCode,
+  type Limiter,
+  type Log,
+  type Media,
+  type Observer,
+  type Operation,
+} from '../sdk/index.ts';
 import { Authentication, type NamedScheme } from './authenticate.ts';
 import { Exchange } from './exchange.ts';
 import { KnownRoutes } from './missing.ts';
@@ -42,6 +50,7 @@ export interface ServerOptions {
   readonly models: ModelRegistry;
   readonly schemes: readonly NamedScheme[];
   readonly routes: readonly { readonly plugin: string; readonly routes: FastifyPluginAsync }[];
+  readonly limiters: readonly Limiter[];
   readonly media: (url: string, signal: AbortSignal) => Promise<Media>;
   readonly emit: Observer;
   readonly log: Log;
@@ -148,22 +157,31 @@ export class Server {
       next(null, payload);
     });
 
-    app.setErrorHandler((error, request, reply) => {
-      const failure = failureOf(error);
-      if (failure.code === 'internal')
-        options.log.error({ request: request.id, err: error }, 'a request failed for a reason of ours');
-      if (failure.code === 'invalid_api_key' && authentication.challenge) {
-        reply.header('www-authenticate', authentication.challenge);
+    const refuse = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): void => {
+      const failure = failureOf(thrown);
+      if (failure.code === 'internal') {
+        options.log.error({ request: request.id, err: thrown }, 'a request failed for a reason of ours');
       }
-      if (failure.code === 'method_not_allowed') reply.header('allow', known.allowed(pathOf(request)).join(', '));
-      this.#refuse(request, reply, failure);
+      const headers: Record<string, string> = { ...failure.headers };
+      if (failure.code === 'invalid_api_key' && authentication.challenge) {
+        headers['www-authenticate'] = authentication.challenge;
+      }
+      if (failure.code === 'method_not_allowed') headers.allow = known.allowed(pathOf(request)).join(', ');
+      sendFailure(request, reply, failure, headers);
+    };
+    app.setErrorHandler((error, request, reply) => {
+      reply.hijack();
+      refuse(request, reply, error);
     });
 
     taskRoutes(app, {
       models: options.models,
       log: options.log,
       media: options.media,
+      limiters: options.limiters,
       keepAliveMs: options.keepAliveMs,
+      bodyLimit: options.bodyLimit,
+      refuse,
     });
     statusRoutes(app, {
       models: options.models,
@@ -173,17 +191,6 @@ export class Server {
       guarded: options.schemes.length > 0,
     });
     for (const { routes } of options.routes) app.register(routes);
-  }
-
-  #refuse(request: FastifyRequest, reply: FastifyReply, failure: Failure): void {
-    request.exchange?.failed(failure);
-    if (failure.retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(failure.retryAfterMs / 1000)));
-    // What is left of an unread body would be taken for the next request.
-    if (failure.code === 'payload_too_large' || failure.code === 'shutting_down') reply.header('connection', 'close');
-    reply
-      .code(failure.status)
-      .type('application/json; charset=utf-8')
-      .send(JSON.stringify(errorBody(failure)));
   }
 
   /** A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding); then `Host` is that name. */
@@ -200,6 +207,29 @@ export class Server {
 
 const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i;
 const probes = new Set(['/health', '/ready', '/metrics']);
+
+function sendFailure(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  failure: Failure,
+  headers: Record<string, string>,
+): void {
+  request.exchange?.failed(failure);
+  if (reply.raw.headersSent) {
+    reply.raw.destroy();
+    return;
+  }
+  if (failure.retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(failure.retryAfterMs / 1000));
+  // What is left of an unread body would be taken for the next request.
+  if (failure.code === 'payload_too_large' || failure.code === 'shutting_down') headers.connection = 'close';
+  const body = Buffer.from(JSON.stringify(errorBody(failure)));
+  reply.raw.writeHead(failure.status, {
+    ...headers,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length,
+  });
+  reply.raw.end(request.method === 'HEAD' ? undefined : body);
+}
 
 function pathOf({ url }: FastifyRequest): string {
   return url.replace(/[?#].*$/s, '');

@@ -67,10 +67,10 @@ function view(model: Model): ModelView {
     aliases: definition.aliases,
     backend: definition.backend.name,
     state: model.status().state,
-    tasks,
+    tasks: [...new Set([...tasks, ...(facts?.relays ?? [])])],
     facts,
     unsupported: definition.unsupported,
-    reasoning: definition.reasoning,
+    reasoning: model.reasoning,
   };
 }
 

@@ -1,148 +1,188 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
-import { readChat } from '../openai/chat.ts';
-import { readCompletion } from '../openai/completions.ts';
-import { readEmbedding } from '../openai/embeddings.ts';
-import type { Generation } from '../openai/generation.ts';
+import { type Body, readBody, relayed } from '../openai/body.ts';
 import type { Target } from '../openai/target.ts';
-import { parseJson } from '../openai/validate.ts';
-import { anonymous, Failure, type FinishReason, type Log, type Media, type Task } from '../sdk/index.ts';
-import { EventStream } from './event-stream.ts';
+import { anonymous, type Facts, Failure, type Limiter, type Log, type Media, type RawRequest } from '../sdk/index.ts';
+import { answerEmbedding, answerGeneration } from './answer.ts';
+import { type Endpoint, endpoints, transcriptions } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
-import { gather, generate } from './generate.ts';
+import { RelaySink } from './relay-sink.ts';
+import { readUpload } from './upload.ts';
 
 export interface TaskSurroundings {
   readonly models: ModelRegistry;
   readonly log: Log;
+  readonly limiters: readonly Limiter[];
   readonly media: (url: string, signal: AbortSignal) => Promise<Media>;
   readonly keepAliveMs: number;
+  /** Largest upload, bytes. */
+  readonly bodyLimit: number;
+  /** Answers a request that failed before anything was sent. */
+  readonly refuse: (request: FastifyRequest, reply: FastifyReply, thrown: unknown) => void;
 }
 
-/** The routes that call a model. */
+/** The routes that call a model. Replies are written past Fastify, which has no part in streams. */
 export function taskRoutes(app: FastifyInstance, around: TaskSurroundings): void {
-  app.post('/v1/chat/completions', { config: { operation: 'chat' } }, (request, reply) =>
-    answer(request, reply, around, 'chat', readChat),
-  );
-  app.post('/v1/completions', { config: { operation: 'completions' } }, (request, reply) =>
-    answer(request, reply, around, 'complete', readCompletion),
-  );
-  app.post('/v1/embeddings', { config: { operation: 'embeddings' } }, (request, reply) =>
-    embed(request, reply, around),
-  );
+  const route = (endpoint: Endpoint, serve: typeof serveJson): void => {
+    for (const path of endpoint.paths) {
+      app.post(path, { config: { operation: endpoint.operation } }, (request, reply) => {
+        reply.hijack();
+        serve(endpoint, request, reply, around).catch((thrown: unknown) => around.refuse(request, reply, thrown));
+      });
+    }
+  };
+  for (const endpoint of endpoints) route(endpoint, serveJson);
+  app.register(async (uploads) => {
+    uploads.removeAllContentTypeParsers();
+    uploads.addContentTypeParser('multipart/form-data', (_request, payload, done) => done(null, payload));
+    const { operation, paths } = transcriptions;
+    uploads.post(paths[0], { config: { operation } }, (request, reply) => {
+      reply.hijack();
+      serveUpload(request, reply, around).catch((thrown: unknown) => around.refuse(request, reply, thrown));
+    });
+  });
 }
 
-async function answer(
+async function serveJson(
+  endpoint: Endpoint,
   request: FastifyRequest,
   reply: FastifyReply,
   around: TaskSurroundings,
-  task: 'chat' | 'complete',
-  read: (body: Record<string, unknown>, target: Target) => Generation,
-): Promise<unknown> {
-  const { exchange } = request;
-  const { model, body, target } = await resolve(request, around, task);
-  const generation = read(body, target);
-  nameIgnored(reply, generation.ignored);
-  const call = callOf(exchange, around);
-  if (generation.stream) {
-    await stream(reply, exchange, model, generation, call, around.keepAliveMs);
-    return reply;
-  }
-  const { choices, usage } = await gather(model, generation, call, (event) => {
-    if (event.type !== 'started' && event.type !== 'finish') exchange.output();
-  });
-  exchange.answered(usage, choices[0]?.finish);
-  return generation.encoder.whole(choices, usage);
-}
-
-async function stream(
-  reply: FastifyReply,
-  exchange: Exchange,
-  model: Model,
-  generation: Generation,
-  call: ModelCall,
-  keepAliveMs: number,
 ): Promise<void> {
-  const { encoder, includeUsage } = generation;
-  const events = new EventStream(reply.raw, keepAliveMs);
-  let finish: FinishReason | undefined;
-  try {
-    const usage = await generate(model, generation, call, (choice, event) => {
-      const text = encoder.event(choice, event);
-      if (event.type === 'finish') finish ??= event.reason;
-      else if (text !== '') exchange.output();
-      return events.write(text);
-    });
-    if (includeUsage) void events.write(encoder.usage(usage));
-    exchange.answered(usage, finish);
-    reply.hijack();
-    events.end();
-  } catch (thrown) {
-    events.release();
-    if (!events.open) throw thrown;
-    reply.hijack();
-    const failure = Failure.from(thrown);
-    exchange.failed(failure);
-    events.fail(failure);
-  }
-}
-
-async function embed(request: FastifyRequest, reply: FastifyReply, around: TaskSurroundings): Promise<unknown> {
   const { exchange } = request;
-  const { model, body, target } = await resolve(request, around, 'embed');
-  const embedding = readEmbedding(body, target);
-  nameIgnored(reply, embedding.ignored);
-  const result = await model.embed(embedding.request, callOf(exchange, around));
-  exchange.answered(result.usage);
-  return embedding.encode(result);
-}
-
-interface Resolved {
-  readonly model: Model;
-  readonly body: Record<string, unknown>;
-  readonly target: Target;
-}
-
-/** Reads which model is meant, and waits until enough is known of it to check the rest. */
-async function resolve(request: FastifyRequest, { models }: TaskSurroundings, task: Task): Promise<Resolved> {
-  const { exchange } = request;
-  const body = parseJson((request.body as Buffer | undefined) ?? Buffer.alloc(0));
-  const name = body.model;
-  if (typeof name !== 'string' || name === '') {
+  const { task, needs, reads } = endpoint;
+  const body = readBody((request.body as Buffer | undefined) ?? Buffer.alloc(0));
+  if (body.model === undefined || body.model === '') {
     throw new Failure('invalid_request', 'The request must name a model: a string in the field model.', {
       param: 'model',
     });
   }
-  const model = models.find(name, exchange.principal ?? anonymous);
+  const model = around.models.find(body.model, exchange.principal ?? anonymous);
   const { definition } = model;
-  exchange.aim(model.id, definition.backend.name, body.stream === true, definition.timeout);
-  const facts = await model.known(exchange.signal);
-  if (!model.tasks.includes(task)) {
-    const can = model.tasks.map((known) => paths[known]).join(', ') || 'none';
-    throw new Failure('unsupported_task', `${name} does not serve ${paths[task]}; it serves ${can}.`, {
+  exchange.aim(model.id, definition.backend.name, body.stream, definition.timeout);
+  const facts = model.facts ?? (await model.known(exchange.signal));
+  if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
+  const call = callOf(request, around);
+
+  const relays = facts.relays?.includes(task) === true;
+  const own = reads !== undefined && (model.tasks as readonly string[]).includes(task);
+  if (relays && (!own || model.reasoning === 'as-is' || reads.kind === 'embedding')) {
+    if (needs !== undefined && !body.members.has(needs)) {
+      throw new Failure('invalid_request', `The request must have the field ${needs}.`, { param: needs });
+    }
+    const raw: RawRequest = {
+      task,
+      path: endpoint.paths[0],
+      headers: { 'content-type': 'application/json' },
+      ...relayed(body, task, definition.defaults),
+      stream: body.stream,
+      header: readable(request),
+    };
+    await relay(reply, exchange, model, raw, call, around);
+    return;
+  }
+  if (!own) throw unserved(body.model, model, endpoint);
+  exchange.take('event');
+  const target = targetOf(body, model, facts);
+  if (reads.kind === 'embedding') {
+    await answerEmbedding(reply, exchange, model, reads.read(body.json(), target), call);
+  } else {
+    const generation = reads.read(body.json(), target);
+    await answerGeneration(reply, exchange, model, generation, call, around.keepAliveMs);
+  }
+}
+
+/** An upload is passed on while it arrives; of it only the field `model` is read. */
+async function serveUpload(request: FastifyRequest, reply: FastifyReply, around: TaskSurroundings): Promise<void> {
+  const { exchange } = request;
+  const principal = exchange.principal ?? anonymous;
+  const able = around.models.visible(principal).filter((model) => model.facts?.relays?.includes('transcribe'));
+  const upload = await readUpload(request, around.bodyLimit, able.length === 1);
+  const model = upload.model === undefined ? able[0] : around.models.find(upload.model, principal);
+  if (!model) {
+    throw new Failure('invalid_request', 'The upload must name a model: a field model in the form.', {
       param: 'model',
     });
   }
-  const target: Target = {
-    name,
-    contextLength: facts.contextLength,
-    modalities: facts.modalities ?? ['text'],
-    honoured: new Set(facts.parameters),
-    unsupported: definition.unsupported,
-    defaults: definition.defaults,
-    reasoning: definition.reasoning,
-    dialect: definition.dialect ?? facts.dialect,
+  const { definition } = model;
+  exchange.aim(model.id, definition.backend.name, false, definition.timeout);
+  const facts = model.facts ?? (await model.known(exchange.signal));
+  if (!facts.relays?.includes('transcribe')) throw unserved(model.id, model, transcriptions);
+  if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
+  const raw: RawRequest = {
+    task: 'transcribe',
+    path: transcriptions.paths[0],
+    headers: { 'content-type': request.headers['content-type'] ?? 'multipart/form-data' },
+    body: upload.body,
+    model: upload.span,
+    stream: false,
+    header: readable(request),
   };
-  return { model, body, target };
+  await relay(reply, exchange, model, raw, callOf(request, around), around);
 }
 
-const paths: Readonly<Record<Task, string>> = {
-  chat: '/v1/chat/completions',
-  complete: '/v1/completions',
-  embed: '/v1/embeddings',
-};
+/** Asks every limiter. What one has granted is settled with the call, also when another says no. */
+async function letIn(
+  { exchange }: FastifyRequest,
+  reply: FastifyReply,
+  model: Model,
+  limiters: readonly Limiter[],
+): Promise<void> {
+  const call = { principal: exchange.principal ?? anonymous, model: model.id, operation: exchange.operation };
+  for (const limiter of limiters) {
+    const grant = await limiter.admit(call);
+    exchange.whenSettled((usage) => grant.settle(usage));
+    for (const [name, value] of Object.entries(grant.headers)) reply.raw.setHeader(name, value);
+  }
+}
 
-function callOf(exchange: Exchange, { log, media }: TaskSurroundings): ModelCall {
+/** The relay lane. */
+async function relay(
+  reply: FastifyReply,
+  exchange: Exchange,
+  model: Model,
+  raw: RawRequest,
+  call: ModelCall,
+  { refuse, keepAliveMs }: TaskSurroundings,
+): Promise<void> {
+  exchange.take('relay');
+  const sink = new RelaySink(reply, exchange, (failure) => refuse(reply.request, reply, failure));
+  if (raw.stream) sink.keepAlive(keepAliveMs);
+  try {
+    await model.forward(raw, sink, call);
+  } catch (thrown) {
+    sink.fail(Failure.from(thrown));
+  }
+}
+
+function targetOf({ model: name }: Body, model: Model, facts: Facts): Target {
+  const { unsupported, defaults, dialect } = model.definition;
+  return {
+    name: name as string,
+    contextLength: facts.contextLength,
+    modalities: facts.modalities ?? ['text'],
+    honoured: facts.parameters === 'any' ? everything : new Set(facts.parameters),
+    unsupported,
+    defaults,
+    reasoning: model.reasoning,
+    dialect: dialect ?? facts.dialect,
+  };
+}
+
+const everything = { has: () => true };
+
+function unserved(name: string, model: Model, { paths }: Endpoint): Failure {
+  const served = [...endpoints, transcriptions].filter(
+    ({ task, reads }) =>
+      model.facts?.relays?.includes(task) || (reads && (model.tasks as readonly string[]).includes(task)),
+  );
+  const can = served.map((endpoint) => endpoint.paths[0]).join(', ') || 'none';
+  return new Failure('unsupported_task', `${name} does not serve ${paths[0]}; it serves ${can}.`, { param: 'model' });
+}
+
+function callOf(request: FastifyRequest, { log, media }: TaskSurroundings): ModelCall {
+  const { exchange } = request;
   return {
     id: exchange.id,
     signal: exchange.signal,
@@ -156,9 +196,11 @@ function callOf(exchange: Exchange, { log, media }: TaskSurroundings): ModelCall
   };
 }
 
-/** Names come from the client: only what fits a header is repeated. */
-function nameIgnored(reply: FastifyReply, ignored: readonly string[]): void {
-  const names = ignored.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 32);
-  // On the raw response too, since a stream's head does not pass through Fastify.
-  if (names.length > 0) reply.raw.setHeader('x-backplane-ignored', names.join(', '));
+const credentials = /^(?:authorization|cookie|proxy-|x-api-key|api-key)/i;
+
+function readable({ headers }: FastifyRequest): RawRequest['header'] {
+  return (name) => {
+    const value = credentials.test(name) ? undefined : headers[name.toLowerCase()];
+    return Array.isArray(value) ? value[0] : value;
+  };
 }

@@ -49,6 +49,7 @@ function setupContext(plugin: string, directory: string, kinds: Map<string, Back
     },
     auth: ignore,
     media: ignore,
+    limit: ignore,
     observe: ignore,
     routes: ignore,
     provide: ignore,

@@ -42,6 +42,10 @@ export function openContext(
       if (taken !== undefined) throw new Error(`there is a media loader for "${taken}" already`);
       into.loaders.push(loader);
     },
+    limit(limiter) {
+      open('limit()');
+      into.limiters.push(limiter);
+    },
     observe(observer) {
       open('observe()');
       into.observers.push({ plugin: name, observer });

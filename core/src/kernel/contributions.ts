@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
-import type { AuthScheme, BackendKind, MediaLoader, Observer, Plugin } from '../sdk/index.ts';
+import type { AuthScheme, BackendKind, Limiter, MediaLoader, Observer, Plugin } from '../sdk/index.ts';
 
 export interface LoadedPlugin {
   readonly name: string;
@@ -28,6 +28,7 @@ export class Contributions {
   readonly backends = new Map<string, Backend>();
   readonly schemes: { readonly name: string; readonly scheme: AuthScheme }[] = [];
   readonly loaders: MediaLoader[] = [];
+  readonly limiters: Limiter[] = [];
   readonly observers: { readonly plugin: string; readonly observer: Observer }[] = [];
   readonly routes: { readonly plugin: string; readonly routes: FastifyPluginAsync }[] = [];
   readonly disposers: Disposer[] = [];

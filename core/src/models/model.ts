@@ -14,6 +14,8 @@ import {
   type Isolation,
   type Log,
   type Observer,
+  type RawRequest,
+  type Sink,
   type Task,
 } from '../sdk/index.ts';
 import { Admission, type Lease } from './admission.ts';
@@ -26,7 +28,8 @@ export interface ModelDefinition {
   readonly instances: number;
   readonly isolation: Isolation;
   readonly queue: { readonly size: number; readonly timeout: number };
-  readonly reasoning: 'as-is' | 'separate' | 'raw' | 'hidden';
+  /** Absent: `as-is` for a model that relays, `separate` for the others. */
+  readonly reasoning?: 'as-is' | 'separate' | 'raw' | 'hidden' | undefined;
   readonly dialect?: Dialect | undefined;
   readonly unsupported: 'refuse' | 'ignore';
   /** Request parameters that apply when the caller says nothing. */
@@ -119,6 +122,10 @@ export class Model {
     return this.#instances.find((instance) => instance.facts)?.tasks ?? [];
   }
 
+  get reasoning(): 'as-is' | 'separate' | 'raw' | 'hidden' {
+    return this.definition.reasoning ?? (this.facts?.relays ? 'as-is' : 'separate');
+  }
+
   /** Slots of all its instances together. */
   get slots(): number {
     return this.#instances.reduce((sum, instance) => sum + instance.slots, 0);
@@ -195,6 +202,27 @@ export class Model {
       } catch (thrown) {
         const failure = this.#blame(thrown, lease, call);
         if (broken || failure.code !== 'backend_failed' || !this.#admission.hasOther(instance)) throw failure;
+        broken = instance;
+        this.#emit({ type: 'retried', call: call.id, code: failure.code, ...instance.name });
+      } finally {
+        lease.release();
+      }
+    }
+  }
+
+  /** As `stream`, for a reply that passes byte by byte. Settles when the sink was ended or failed, or rejects with nothing sent. */
+  async forward(request: RawRequest, sink: Sink, call: ModelCall): Promise<void> {
+    let broken: SupervisedInstance | undefined;
+    for (;;) {
+      const lease = await this.#admit(call, broken);
+      const { instance } = lease;
+      try {
+        await (instance.instance as Required<typeof instance.instance>).forward(request, sink, call);
+        return;
+      } catch (thrown) {
+        const failure = this.#blame(thrown, lease, call);
+        const again = !sink.open && !broken && failure.code === 'backend_failed' && this.#admission.hasOther(instance);
+        if (!again) throw failure;
         broken = instance;
         this.#emit({ type: 'retried', call: call.id, code: failure.code, ...instance.name });
       } finally {

@@ -1,4 +1,4 @@
-import type { Facts, Task } from '../sdk/index.ts';
+import type { Facts, RelayTask } from '../sdk/index.ts';
 import { coreParameters, modelParameters } from './parameters.ts';
 
 /** A model as a client may see it. */
@@ -7,7 +7,7 @@ export interface ModelView {
   readonly aliases: readonly string[];
   readonly backend: string;
   readonly state: string;
-  readonly tasks: readonly Task[];
+  readonly tasks: readonly RelayTask[];
   /** Undefined until it was loaded. */
   readonly facts: Facts | undefined;
   readonly unsupported: 'refuse' | 'ignore';
@@ -47,6 +47,7 @@ export function modelList(views: readonly ModelView[], created: number): object 
 }
 
 function parameters(facts: Facts, unsupported: 'refuse' | 'ignore'): Record<string, string> {
+  if (facts.parameters === 'any') return {};
   const honoured = new Set([...coreParameters, ...(facts.parameters ?? [])]);
   const all: Record<string, string> = {};
   for (const name of [...coreParameters, ...Object.keys(modelParameters), ...honoured]) {

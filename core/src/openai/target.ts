@@ -7,7 +7,7 @@ export interface Target {
   readonly contextLength: number | undefined;
   readonly modalities: readonly Modality[];
   /** Request parameters that the model honours, without those the core does itself. */
-  readonly honoured: ReadonlySet<string>;
+  readonly honoured: Pick<ReadonlySet<string>, 'has'>;
   readonly unsupported: 'refuse' | 'ignore';
   readonly defaults: Readonly<Record<string, unknown>>;
   readonly reasoning: 'as-is' | 'separate' | 'raw' | 'hidden';

@@ -3,6 +3,7 @@ import type { ChatEvent, ChatRequest, CompletionRequest } from './chat.ts';
 import type { EmbedRequest, EmbedResult } from './embed.ts';
 import type { Media } from './media.ts';
 import type { Log } from './observe.ts';
+import type { Relay, RelayTask } from './relay.ts';
 
 /** One request as a backend sees it: who, until when, and where to report. */
 export interface Call {
@@ -27,7 +28,7 @@ export type Task = keyof Tasks;
  * One running copy of a model. The core calls `load` once, then tasks (at most `slots` at a time), then `unload` once,
  * and never `load` again: a restart is a new instance.
  */
-export interface Instance extends Partial<Tasks> {
+export interface Instance extends Partial<Tasks>, Partial<Relay> {
   /** Resolves when the first request would succeed. Rejecting makes the instance failed, not the server. */
   load(signal: AbortSignal): Promise<Facts>;
   /** Every call has ended or been aborted before. Finishes within the grace period or is abandoned; must not throw. */
@@ -47,10 +48,16 @@ export interface Facts {
   /** Calls that one instance runs at once; absent: 1. */
   readonly slots?: number;
   /**
+   * Tasks that `forward` serves byte by byte. A model whose replies must change (its `reasoning` is not `as-is`) is asked
+   * through its task methods instead, where it has them.
+   */
+  readonly relays?: readonly RelayTask[];
+  /**
    * OpenAI's names of the request parameters that this model honours. What the core does for every model needs no
    * mention: `stream`, `stream_options`, `n`, `stop`, `parallel_tool_calls`. The rest is refused with 400, or ignored and named, as the operator says.
+   * `any`: whoever computes the answer decides.
    */
-  readonly parameters?: readonly string[];
+  readonly parameters?: readonly string[] | 'any';
   /** How this model writes reasoning and tool calls into its text; absent: the backend yields the finer events itself. */
   readonly dialect?: Dialect;
   /** Shown in `GET /v1/models/{id}`: file name, quantisation, device. No paths, no secrets. */

@@ -33,6 +33,8 @@ export interface FailureOptions {
   readonly param?: string;
   /** When a retry makes sense, in milliseconds; sent as `Retry-After`, rounded up to seconds. */
   readonly retryAfterMs?: number;
+  /** Further headers of the reply; they do not cross to another thread or process. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface FailureJson {
@@ -51,12 +53,14 @@ export class Failure extends Error {
   readonly code: FailureCode;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
   constructor(code: FailureCode, message: string, options: FailureOptions = {}) {
     super(message, { cause: options.cause });
     this.code = code;
     this.param = options.param;
     this.retryAfterMs = options.retryAfterMs;
+    this.headers = options.headers;
   }
 
   get status(): number {

@@ -26,7 +26,20 @@ export interface Meter {
 }
 
 /** What a client asked for: the task, or `other` for routes that call no model. */
-export type Operation = 'chat' | 'completions' | 'embeddings' | 'other';
+export type Operation =
+  | 'chat'
+  | 'completions'
+  | 'embeddings'
+  | 'rerank'
+  | 'score'
+  | 'tokenize'
+  | 'detokenize'
+  | 'transcriptions'
+  | 'responses'
+  | 'other';
+
+/** How a reply travels: `relay`, an upstream's bytes as they are, or `event`, encoded by the core. */
+export type Lane = 'relay' | 'event';
 
 /** How a call ended, as metrics name it. */
 export type Outcome = 'ok' | 'client_error' | 'cancelled' | 'timeout' | 'rejected' | 'backend_error';
@@ -92,6 +105,8 @@ export interface Settled {
   readonly status: number;
   readonly outcome: Outcome;
   readonly stream: boolean;
+  /** Absent when the call did not come as far as a lane. */
+  readonly lane?: Lane;
   readonly totalMs: number;
   readonly principal?: string;
   /** Absent when no configured model was named. */

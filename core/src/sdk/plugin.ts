@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import type { AuthScheme } from './auth.ts';
 import type { BackendKind } from './backend.ts';
+import type { Limiter } from './limit.ts';
 import type { MediaLoader } from './media.ts';
 import type { Log, Meter, Observer } from './observe.ts';
 import { type Token, token } from './token.ts';
@@ -24,6 +25,7 @@ export interface PluginContext {
   /** From the first scheme on, every route that does not say `open` needs a principal. */
   auth(name: string, scheme: AuthScheme): void;
   media(loader: MediaLoader): void;
+  limit(limiter: Limiter): void;
   observe(observer: Observer): void;
   /**
    * HTTP routes, encapsulated as a Fastify plugin. Each needs a key unless its options say `config: { open: true }`.

@@ -50,7 +50,6 @@ test('a model that says only what it must gets every default', async () => {
     instances: 1,
     isolation: 'inline',
     queue: { size: 64, timeout: 60_000 },
-    reasoning: 'separate',
     unsupported: 'refuse',
     defaults: {},
     timeout: 600_000,

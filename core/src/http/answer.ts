@@ -1,0 +1,87 @@
+import type { FastifyReply } from 'fastify';
+import type { Model, ModelCall } from '../models/model.ts';
+import type { Embedding } from '../openai/embeddings.ts';
+import type { Generation } from '../openai/generation.ts';
+import { Failure, type FinishReason } from '../sdk/index.ts';
+import { EventStream } from './event-stream.ts';
+import type { Exchange } from './exchange.ts';
+import { gather, generate } from './generate.ts';
+
+/** The event lane: events of an instance, encoded here. What it throws, nothing of was sent. */
+export async function answerGeneration(
+  reply: FastifyReply,
+  exchange: Exchange,
+  model: Model,
+  generation: Generation,
+  call: ModelCall,
+  keepAliveMs: number,
+): Promise<void> {
+  nameIgnored(reply, generation.ignored);
+  if (generation.stream) {
+    await stream(reply, exchange, model, generation, call, keepAliveMs);
+    return;
+  }
+  const { choices, usage } = await gather(model, generation, call, (event) => {
+    if (event.type !== 'started' && event.type !== 'finish') exchange.output();
+  });
+  exchange.answered(usage, choices[0]?.finish);
+  sendJson(reply, generation.encoder.whole(choices, usage));
+}
+
+export async function answerEmbedding(
+  reply: FastifyReply,
+  exchange: Exchange,
+  model: Model,
+  embedding: Embedding,
+  call: ModelCall,
+): Promise<void> {
+  nameIgnored(reply, embedding.ignored);
+  const result = await model.embed(embedding.request, call);
+  exchange.answered(result.usage);
+  sendJson(reply, embedding.encode(result));
+}
+
+async function stream(
+  reply: FastifyReply,
+  exchange: Exchange,
+  model: Model,
+  generation: Generation,
+  call: ModelCall,
+  keepAliveMs: number,
+): Promise<void> {
+  const { encoder, includeUsage } = generation;
+  const events = new EventStream(reply.raw, keepAliveMs);
+  let finish: FinishReason | undefined;
+  try {
+    const usage = await generate(model, generation, call, (choice, event) => {
+      const text = encoder.event(choice, event);
+      if (event.type === 'finish') finish ??= event.reason;
+      else if (text !== '') exchange.output();
+      return events.write(text);
+    });
+    if (includeUsage) void events.write(encoder.usage(usage));
+    exchange.answered(usage, finish);
+    events.end();
+  } catch (thrown) {
+    events.release();
+    if (!events.open) throw thrown;
+    const failure = Failure.from(thrown);
+    exchange.failed(failure);
+    events.fail(failure);
+  }
+}
+
+function sendJson(reply: FastifyReply, body: object): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  reply.raw.writeHead(200, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': bytes.length,
+  });
+  reply.raw.end(bytes);
+}
+
+/** Names come from the client: only what fits a header is repeated. */
+function nameIgnored(reply: FastifyReply, ignored: readonly string[]): void {
+  const names = ignored.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 32);
+  if (names.length > 0) reply.raw.setHeader('x-backplane-ignored', names.join(', '));
+}

@@ -1,0 +1,75 @@
+import type { FastifyReply } from 'fastify';
+import { errorBody } from '../openai/error.ts';
+import { frame, keepAlive } from '../openai/sse.ts';
+import { UsageTap } from '../openai/usage-tap.ts';
+import type { Failure, Sink } from '../sdk/index.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Writes a relayed reply to the client as it comes. Like `EventStream`, but for bytes that are somebody else's. */
+export class RelaySink implements Sink {
+  readonly #response: FastifyReply['raw'];
+  readonly #exchange: Exchange;
+  readonly #tap = new UsageTap();
+  readonly #refuse: (failure: Failure) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #events = false;
+  #first = true;
+  open = false;
+
+  /** `refuse` answers with a status and an error body, as long as nothing was sent. */
+  constructor(reply: FastifyReply, exchange: Exchange, refuse: (failure: Failure) => void) {
+    this.#response = reply.raw;
+    this.#exchange = exchange;
+    this.#refuse = refuse;
+  }
+
+  /** From now on silences are filled with comments; the first one commits to 200. */
+  keepAlive(everyMs: number): void {
+    this.#timer = setInterval(() => {
+      if (!this.open) this.head(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+      if (this.#events) this.#response.write(keepAlive);
+    }, everyMs);
+  }
+
+  head(status: number, headers: Readonly<Record<string, string>>): void {
+    if (this.open) return;
+    this.open = true;
+    this.#events = headers['content-type']?.startsWith('text/event-stream') === true;
+    this.#response.writeHead(
+      status,
+      this.#events ? { ...headers, 'cache-control': 'no-cache', 'x-accel-buffering': 'no' } : headers,
+    );
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#first) {
+      this.#first = false;
+      this.#exchange.output();
+    }
+    this.#timer?.refresh();
+    this.#tap.pass(chunk);
+    return this.#response.write(chunk);
+  }
+
+  drained(resume: () => void): void {
+    this.#response.once('drain', resume);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#exchange.answered(this.#tap.read());
+    this.#response.end();
+  }
+
+  fail(failure: Failure): void {
+    clearInterval(this.#timer);
+    if (!this.open) {
+      this.#refuse(failure);
+      return;
+    }
+    this.#exchange.failed(failure);
+    if (this.#events) {
+      this.#response.write(frame(JSON.stringify(errorBody(failure))), () => this.#response.destroy());
+    } else this.#response.destroy();
+  }
+}

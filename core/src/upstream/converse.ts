@@ -1,0 +1,143 @@
+import type { Dispatcher } from 'undici';
+import { type Call, type ChatEvent, Failure } from '../sdk/index.ts';
+import { Decoder } from './decode.ts';
+import type { Fleet } from './fleet.ts';
+import { errorLimit, refusalOf } from './refusal.ts';
+import { type Attempt, failureOf } from './relay.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What is asked of an upstream whose reply is to be read, not passed on. */
+export interface Question {
+  readonly path: string;
+  /** The body for an upstream that knows the model by this name. */
+  body(model: string): Uint8Array;
+  readonly key: string | undefined;
+}
+
+/** The event lane: an upstream's stream as neutral events. Asks another upstream when one fails before any output. */
+export async function* converse(
+  fleet: Fleet,
+  question: Question,
+  call: Call,
+): AsyncGenerator<ChatEvent, void, undefined> {
+  const route = fleet.route(question.key, call);
+  let last: Attempt | undefined;
+  for (let upstream = route.next(); upstream; upstream = route.next(last)) {
+    const done = fleet.begin(upstream, call.signal);
+    let said = false;
+    let over = false;
+    try {
+      const response = await ask(fleet, upstream, question, call.signal, 'text/event-stream');
+      const decoder = new Decoder(upstream.title);
+      for await (const bytes of response.body) {
+        for (const event of decoder.push(bytes as Uint8Array)) {
+          said = true;
+          yield event;
+        }
+      }
+      const rest = decoder.end();
+      over = true;
+      done(undefined);
+      yield* rest;
+      return;
+    } catch (thrown) {
+      over = true;
+      last = attemptOf(thrown, upstream, call.signal);
+      done(last);
+      if (said || !last.again || call.signal.aborted) throw last.failure;
+    } finally {
+      // The reader left in the middle: nothing is known against the upstream.
+      if (!over) done(undefined);
+    }
+  }
+  throw last?.failure ?? new Failure('not_ready', 'no upstream could be asked', { retryAfterMs: 1_000 });
+}
+
+/** One question, one JSON answer. */
+export async function inquire<T>(fleet: Fleet, question: Question, call: Call): Promise<T> {
+  const route = fleet.route(question.key, call);
+  let last: Attempt | undefined;
+  for (let upstream = route.next(); upstream; upstream = route.next(last)) {
+    const done = fleet.begin(upstream, call.signal);
+    try {
+      const { body } = await ask(fleet, upstream, question, call.signal, 'application/json');
+      const answer = await body.json().catch(() => {
+        throw new Failure('backend_failed', `${upstream.title} sent a reply that is no whole JSON`);
+      });
+      done(undefined);
+      return answer as T;
+    } catch (thrown) {
+      last = attemptOf(thrown, upstream, call.signal);
+      done(last);
+      if (!last.again || call.signal.aborted) throw last.failure;
+    }
+  }
+  throw last?.failure ?? new Failure('not_ready', 'no upstream could be asked', { retryAfterMs: 1_000 });
+}
+
+/** Throws a Refused for an error status. */
+async function ask(
+  fleet: Fleet,
+  upstream: Upstream,
+  { path, body }: Question,
+  signal: AbortSignal,
+  accept: string,
+): Promise<Dispatcher.ResponseData> {
+  const response = await upstream.pool.request({
+    method: 'POST',
+    path: upstream.base + path,
+    headers: { 'content-type': 'application/json', accept, 'accept-encoding': 'identity', ...upstream.credentials },
+    body: body(fleet.nameAt(upstream)),
+    signal,
+  });
+  const { statusCode, headers } = response;
+  if (statusCode >= 300) {
+    const retryAfter = headers['retry-after'];
+    throw new Refused(
+      refusalOf(
+        upstream,
+        statusCode,
+        Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+        await head(response.body),
+      ),
+      statusCode,
+    );
+  }
+  const type = String(headers['content-type'] ?? 'no content type');
+  if (!type.startsWith(accept)) {
+    await response.body.dump().catch(() => {});
+    throw new Failure('backend_failed', `${upstream.title} answered with ${type} instead of ${accept}`);
+  }
+  return response;
+}
+
+class Refused extends Error {
+  readonly refusal: NonNullable<Attempt['refusal']>;
+  readonly status: number;
+
+  constructor(refusal: NonNullable<Attempt['refusal']>, status: number) {
+    super(refusal.failure.message);
+    this.refusal = refusal;
+    this.status = status;
+  }
+}
+
+function attemptOf(thrown: unknown, upstream: Upstream, signal: AbortSignal): Attempt {
+  if (signal.aborted) return { failure: Failure.from(signal.reason, 'cancelled'), again: false };
+  if (thrown instanceof Refused) {
+    const { refusal, status } = thrown;
+    return { failure: refusal.failure, again: refusal.unwell || status === 429, refusal, status };
+  }
+  return { failure: failureOf(thrown as Error, upstream), again: true };
+}
+
+async function head(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    if (size > errorLimit) break;
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,148 @@
+import { createParser } from 'eventsource-parser';
+import { type ChatEvent, Failure, type FinishReason, type TokenLogprob, type Usage } from '../sdk/index.ts';
+
+interface Delta {
+  readonly content?: string | null;
+  readonly reasoning_content?: string | null;
+  readonly reasoning?: string | null;
+  readonly tool_calls?: readonly {
+    readonly index?: number;
+    readonly id?: string;
+    readonly function?: { readonly name?: string | null; readonly arguments?: string | null };
+  }[];
+}
+
+interface Chunk {
+  readonly error?: { readonly message?: string } | string;
+  readonly choices?: readonly {
+    readonly delta?: Delta;
+    readonly text?: string;
+    readonly logprobs?: { readonly content?: readonly TokenLogprob[] | null } | null;
+    readonly finish_reason?: string | null;
+  }[];
+  readonly usage?: UsageBody | null;
+}
+
+export interface UsageBody {
+  readonly prompt_tokens?: number;
+  readonly completion_tokens?: number;
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number | null } | null;
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null } | null;
+}
+
+/** Longest event that is taken, in characters: an upstream cannot fill our memory with one line. */
+const eventLimit = 16 * 1024 * 1024;
+
+/**
+ * Turns an upstream's stream of `chat.completion.chunk` or `text_completion` objects into neutral events. Knows vLLM's,
+ * llama-server's, SGLang's and mlx-lm's ways: `reasoning` and `reasoning_content`, comments, deltas that repeat the role,
+ * usage in a chunk of its own or in the last. Throws `backend_failed` for what is no such stream.
+ */
+export class Decoder {
+  readonly #events: ChatEvent[] = [];
+  readonly #utf8 = new TextDecoder();
+  readonly #parser;
+  readonly #title: string;
+  #length = 0;
+  #finish: FinishReason | undefined;
+  #usage: Usage | undefined;
+  #done = false;
+  #error: Failure | undefined;
+
+  /** `title`: who it is, for messages. */
+  constructor(title: string) {
+    this.#title = title;
+    this.#parser = createParser({
+      onEvent: ({ data }) => {
+        this.#length = 0;
+        this.#read(data);
+      },
+    });
+  }
+
+  /** The events that a piece of the stream completes. `finish` waits for the end, since usage may follow it. */
+  push(bytes: Uint8Array): readonly ChatEvent[] {
+    this.#length += bytes.length;
+    if (this.#length > eventLimit) throw new Failure('backend_failed', `${this.#title} sent an event without end`);
+    this.#parser.feed(this.#utf8.decode(bytes, { stream: true }));
+    if (this.#error) throw this.#error;
+    return this.#events.splice(0);
+  }
+
+  /** The last events. Throws when the stream did not say that it was over. */
+  end(): readonly ChatEvent[] {
+    this.#parser.feed('\n\n');
+    if (this.#error) throw this.#error;
+    if (!this.#finish || !this.#done) {
+      throw new Failure('backend_failed', `${this.#title} ended its stream without saying that the answer is whole`);
+    }
+    return [
+      ...this.#events.splice(0),
+      { type: 'finish', reason: this.#finish },
+      ...(this.#usage ? [{ type: 'usage', usage: this.#usage } as const] : []),
+    ];
+  }
+
+  #read(data: string): void {
+    if (this.#error || this.#done) return;
+    if (data === '[DONE]') {
+      this.#done = true;
+      return;
+    }
+    let chunk: Chunk;
+    try {
+      chunk = JSON.parse(data) as Chunk;
+    } catch {
+      this.#error = new Failure('backend_failed', `${this.#title} sent an event that is no JSON`);
+      return;
+    }
+    if (chunk.error) {
+      const said = typeof chunk.error === 'string' ? chunk.error : chunk.error.message;
+      this.#error = new Failure(
+        'backend_failed',
+        `${this.#title} failed: ${(said ?? 'it does not say why').slice(0, 500)}`,
+      );
+      return;
+    }
+    if (chunk.usage) this.#usage = usageOf(chunk.usage);
+    const choice = chunk.choices?.[0];
+    if (!choice) return;
+    const { delta, text, logprobs, finish_reason } = choice;
+    if (delta) this.#delta(delta, logprobs?.content);
+    if (text) this.#events.push({ type: 'text', text });
+    if (finish_reason) this.#finish = finishOf(finish_reason);
+  }
+
+  #delta(
+    { content, reasoning_content, reasoning, tool_calls }: Delta,
+    logprobs?: readonly TokenLogprob[] | null,
+  ): void {
+    const thought = reasoning_content ?? reasoning;
+    if (thought) this.#events.push({ type: 'reasoning', text: thought });
+    if (content) this.#events.push({ type: 'text', text: content, ...(logprobs && { logprobs }) });
+    for (const { index = 0, id, function: called } of tool_calls ?? []) {
+      this.#events.push({
+        type: 'tool_call',
+        index,
+        ...(id && { id }),
+        ...(called?.name && { name: called.name }),
+        ...(called?.arguments && { arguments: called.arguments }),
+      });
+    }
+  }
+}
+
+export function usageOf(body: UsageBody): Usage {
+  const cachedTokens = body.prompt_tokens_details?.cached_tokens ?? undefined;
+  const reasoningTokens = body.completion_tokens_details?.reasoning_tokens ?? undefined;
+  return {
+    promptTokens: body.prompt_tokens ?? 0,
+    completionTokens: body.completion_tokens ?? 0,
+    ...(cachedTokens !== undefined && { cachedTokens }),
+    ...(reasoningTokens !== undefined && { reasoningTokens }),
+  };
+}
+
+function finishOf(reason: string): FinishReason {
+  return reason === 'length' || reason === 'tool_calls' || reason === 'content_filter' ? reason : 'stop';
+}

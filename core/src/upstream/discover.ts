@@ -1,0 +1,40 @@
+import type { Upstream } from './upstream.ts';
+
+/** What an upstream says of one of its models. */
+export interface Discovered {
+  readonly contextLength?: number;
+}
+
+interface Listed {
+  readonly id?: string;
+  readonly max_model_len?: number;
+  readonly context_length?: number;
+  readonly meta?: { readonly n_ctx_train?: number; readonly n_ctx?: number } | null;
+}
+
+/** Asks `/v1/models`. Undefined when it cannot be reached or does not list the model. */
+export async function discover(
+  upstream: Upstream,
+  model: string,
+  signal: AbortSignal,
+): Promise<Discovered | undefined> {
+  try {
+    const { statusCode, body } = await upstream.pool.request({
+      method: 'GET',
+      path: `${upstream.base}/v1/models`,
+      headers: upstream.credentials,
+      signal,
+    });
+    if (statusCode !== 200) {
+      await body.dump();
+      return undefined;
+    }
+    const { data } = (await body.json()) as { readonly data?: readonly Listed[] };
+    const found = data?.find(({ id }) => id === model) ?? (data?.length === 1 ? data[0] : undefined);
+    if (!found) return undefined;
+    const contextLength = found.max_model_len ?? found.context_length ?? found.meta?.n_ctx ?? found.meta?.n_ctx_train;
+    return { ...(typeof contextLength === 'number' && { contextLength }) };
+  } catch {
+    return undefined;
+  }
+}
