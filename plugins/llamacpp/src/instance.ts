@@ -10,6 +10,7 @@ import type {
 } from '@backplane/core/sdk';
 import type { LlamaContext } from 'node-llama-cpp';
 import { Detokenizer } from './detokenizer.ts';
+import { orderDraws } from './draws.ts';
 import { Embedder } from './embedder.ts';
 import { type Generation, generate, room } from './generation.ts';
 import { Grammars } from './grammar.ts';
@@ -78,6 +79,7 @@ export class LlamacppInstance implements Instance {
       createSignal: signal,
       ...(options.batch_size !== undefined && { batchSize: options.batch_size }),
     });
+    orderDraws(this.#context);
     const slots = new Slots(this.#context, options.slots);
     this.#slots = slots;
     const dialect = prompts?.dialect ?? 'plain';
