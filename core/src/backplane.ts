@@ -8,7 +8,7 @@ import { ModelRegistry } from './models/registry.ts';
 import { accessLog } from './observe/access-log.ts';
 import { HeldLog } from './observe/held-log.ts';
 import { createLog } from './observe/log.ts';
-import { createMeter, createRegistry } from './observe/meter.ts';
+import { createMeter, createRegistry, showPlugins } from './observe/meter.ts';
 import { Signals } from './observe/signals.ts';
 import { version } from './version.ts';
 
@@ -43,10 +43,10 @@ export interface Prepared extends Boot {
 /** Reads a config and sets up what it names, without starting anything. Throws a ConfigError with all that is wrong. */
 export async function prepare(file: string, { env, logStream }: StartOptions = {}): Promise<Prepared> {
   let log: HeldLog | undefined;
+  let made: ReturnType<typeof createRegistry> | undefined;
   const booted = await boot(
     file,
     (config) => {
-      let made: ReturnType<typeof createRegistry> | undefined;
       const registry = () => {
         made ??= createRegistry();
         return made;
@@ -56,6 +56,7 @@ export async function prepare(file: string, { env, logStream }: StartOptions = {
     },
     env,
   );
+  if (made) showPlugins(made, booted.kernel.plugins);
   return { ...booted, log: log as unknown as HeldLog };
 }
 
@@ -77,6 +78,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
     bodyLimit: settings.body_limit,
     hosts: settings.hosts,
     keepAliveMs: settings.keep_alive,
+    corsOrigins: settings.cors.origins,
     openRoutes: settings.open_routes,
     version,
     models,

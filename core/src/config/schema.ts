@@ -11,6 +11,9 @@ const modelId = z
     'must be 1 to 256 characters, without control characters and without white space at its ends',
   );
 
+/** As browsers write it: scheme and host, a port where it is not the scheme's own. */
+const origin = /^(?:\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+)$/;
+
 const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
   port: z.int().min(0).max(65535).default(8787).describe('0: any free port'),
@@ -22,6 +25,14 @@ const server = z.strictObject({
     .array(z.string().startsWith('/'))
     .default(['/health', '/ready'])
     .describe("The server's own routes that answer without a key"),
+  cors: z
+    .strictObject({
+      origins: z
+        .array(z.string().regex(origin, 'must be an origin such as https://chat.example.com, without a path, or *'))
+        .default([])
+        .describe('Origins whose pages may call this server from a browser; "*": all'),
+    })
+    .prefault({}),
   keep_alive: positiveDuration.prefault('15s').describe('Silence after which a stream carries a comment'),
 });
 

@@ -18,6 +18,7 @@ import {
   type Operation,
 } from '../sdk/index.ts';
 import { Authentication, type NamedScheme } from './authenticate.ts';
+import { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { KnownRoutes } from './missing.ts';
 import { schemaCompilers } from './schema-compilers.ts';
@@ -44,6 +45,8 @@ export interface ServerOptions {
   readonly hosts: readonly string[];
   /** Silence on a stream after which a comment is sent, ms. */
   readonly keepAliveMs: number;
+  /** Origins whose pages may call the server; empty: no CORS headers at all. */
+  readonly corsOrigins: readonly string[];
   /** Paths of the server's own routes that answer without a key. */
   readonly openRoutes: readonly string[];
   readonly version: string;
@@ -114,6 +117,7 @@ export class Server {
     const options = this.#options;
     const known = new KnownRoutes(app);
     const authentication = new Authentication(options.schemes, options.emit);
+    const cors = options.corsOrigins.length > 0 ? new Cors(options.corsOrigins) : undefined;
 
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -131,6 +135,12 @@ export class Server {
       reply.raw.setHeader('x-request-id', request.id);
       try {
         this.#checkHost(request);
+        if (cors?.admit(request.raw, reply.raw) && cors.isPreflight(request.raw)) {
+          exchange.answered();
+          reply.hijack();
+          cors.answer(request.raw, reply.raw, known.allowed(pathOf(request)));
+          return;
+        }
         exchange.principal = open
           ? authentication.recognise(request.raw)
           : authentication.authenticate(request.id, request.raw);
