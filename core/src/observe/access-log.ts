@@ -27,6 +27,7 @@ function logCall(log: Log, settled: Settled): void {
     instance: settled.instance,
     principal: settled.principal,
     stream: settled.stream,
+    lane: settled.lane,
     queue_ms: tenths(settled.queueMs),
     ttft_ms: tenths(settled.ttftMs),
     total_ms: tenths(settled.totalMs),

@@ -9,6 +9,20 @@ export function createRegistry(): Registry {
   return new (client().Registry)();
 }
 
+/** Which plugins are loaded, for whoever reads the registry. */
+export function showPlugins(
+  registry: Registry,
+  plugins: readonly { readonly name: string; readonly use: string }[],
+): void {
+  const info = new (client().Gauge)({
+    name: 'backplane_plugin_info',
+    help: 'Loaded plugins, always 1',
+    labelNames: ['name', 'use'],
+    registers: [registry],
+  });
+  for (const { name, use } of plugins) info.set({ name, use }, 1);
+}
+
 /** Metrics named `backplane_<plugin>_…` in `registry`; a name that is not Prometheus' or is taken twice throws. */
 export function createMeter(registry: Registry, plugin: string): Meter {
   // Package-like names (`@acme/my-plugin`) hold characters that Prometheus refuses.

@@ -61,7 +61,8 @@ export class Recorder {
     }
   }
 
-  #settled({ operation, outcome, stream, totalMs, usage, finishReason, ...named }: Settled): void {
+  #settled(settled: Settled): void {
+    const { operation, outcome, stream, totalMs, usage, finishReason, ...named } = settled;
     const { model = unknown, backend = unknown } = named;
     this.#requests.of(model, backend, operation, outcome, finishReason ?? 'none').inc();
     this.#durations.of(model, backend, operation, String(stream)).observe(totalMs / 1000);
@@ -70,6 +71,10 @@ export class Recorder {
     series.promptTokens.inc(usage.promptTokens);
     series.generationTokens.inc(usage.completionTokens);
     series.cachedTokens.inc(usage.cachedTokens ?? 0);
+    // A relayed chunk is not a token, so there is no time between tokens but their mean.
+    const { lane, ttftMs } = named;
+    if (lane !== 'relay' || !stream || ttftMs === undefined || usage.completionTokens < 2) return;
+    series.interToken.observe((totalMs - ttftMs) / 1000 / (usage.completionTokens - 1));
   }
 
   #model(model: string, backend: string): ModelSeries {
