@@ -15,7 +15,7 @@ const sliceLength = 256;
  * Milliseconds to draw one token with a grammar. A schema whose branches can be read in many ways at once, such as a
  * recursive anyOf of equal branches, doubles the work with every level, and one evaluation cannot be interrupted.
  */
-const slowestDraw = 1000;
+const slowestDraw = 2000;
 
 /** One call, ready to run: what comes before the first token is known. */
 export interface Generation {
