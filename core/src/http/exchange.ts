@@ -26,6 +26,7 @@ export class Exchange {
   #deadline: NodeJS.Timeout | undefined;
   readonly #settled: { -readonly [K in keyof Settled]?: Settled[K] } = {};
   #answered = false;
+  #over = false;
   readonly #afterwards: ((usage: Usage | undefined) => void)[] = [];
 
   constructor(request: FastifyRequest, reply: FastifyReply, operation: Operation, emit: Observer) {
@@ -78,9 +79,10 @@ export class Exchange {
     this.#emit({ type: 'output', call: this.id, model, backend, first, sinceMs });
   }
 
-  /** Runs once, when the call is over. */
+  /** Runs once, when the call is over; at once when it is already, as when the client left during a limiter's question. */
   whenSettled(run: (usage: Usage | undefined) => void): void {
-    this.#afterwards.push(run);
+    if (this.#over) run(this.#settled.usage);
+    else this.#afterwards.push(run);
   }
 
   /** The reply is whole; what is left is to deliver it. */
@@ -97,6 +99,7 @@ export class Exchange {
   }
 
   #settle(status: number): void {
+    this.#over = true;
     clearTimeout(this.#deadline);
     if (!this.#answered && !this.#settled.code) {
       const gone = new Failure('cancelled', 'The client closed the connection.');
