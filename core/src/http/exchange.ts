@@ -11,6 +11,9 @@ import {
   type Usage,
 } from '../sdk/index.ts';
 
+/** How long an aborted reply may take to end. ms. */
+const graceMs = 1_000;
+
 /** One HTTP request from its arrival to its last byte: who, for how long, and how it ended. Emits its signals. */
 export class Exchange {
   readonly id: string;
@@ -24,6 +27,8 @@ export class Exchange {
   readonly #begin = performance.now();
   #lastOutput: number | undefined;
   #deadline: NodeJS.Timeout | undefined;
+  #cut: NodeJS.Timeout | undefined;
+  readonly #reply: FastifyReply['raw'];
   readonly #settled: { -readonly [K in keyof Settled]?: Settled[K] } = {};
   #answered = false;
   #over = false;
@@ -33,6 +38,7 @@ export class Exchange {
     this.id = request.id;
     this.operation = operation;
     this.#emit = emit;
+    this.#reply = reply.raw;
     this.#method = request.method;
     this.#route = request.routeOptions.url ?? 'unknown';
     emit({ type: 'received', call: this.id, operation });
@@ -44,8 +50,10 @@ export class Exchange {
     return this.#abort.signal;
   }
 
+  /** The reply has a moment to say so; one that its client does not read would stay for ever. */
   abort(reason: Failure): void {
     this.#abort.abort(reason);
+    this.#cut ??= setTimeout(() => this.#reply.destroy(), graceMs);
   }
 
   /** What the request turned out to ask for. */
@@ -101,10 +109,11 @@ export class Exchange {
   #settle(status: number): void {
     this.#over = true;
     clearTimeout(this.#deadline);
+    clearTimeout(this.#cut);
     if (!this.#answered && !this.#settled.code) {
       const gone = new Failure('cancelled', 'The client closed the connection.');
       this.failed(gone);
-      this.abort(gone);
+      this.#abort.abort(gone);
     }
     for (const run of this.#afterwards) run(this.#settled.usage);
     const { code } = this.#settled;

@@ -13,7 +13,7 @@ export class RelaySink implements Sink {
   readonly #refuse: (failure: Failure) => void;
   #timer: NodeJS.Timeout | undefined;
   #events = false;
-  #first = true;
+  #last: Uint8Array | undefined;
   open = false;
 
   /** `refuse` answers with a status and an error body, as long as nothing was sent. */
@@ -27,7 +27,8 @@ export class RelaySink implements Sink {
   keepAlive(everyMs: number): void {
     this.#timer = setInterval(() => {
       if (!this.open) this.head(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-      if (this.#events) this.#response.write(keepAlive);
+      // An event that is too long to be held back may be half out: a comment would end it.
+      if (this.#events && endsEvent(this.#last)) this.#response.write(keepAlive);
     }, everyMs);
   }
 
@@ -42,10 +43,8 @@ export class RelaySink implements Sink {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#first) {
-      this.#first = false;
-      this.#exchange.output();
-    }
+    if (!this.#last) this.#exchange.output();
+    this.#last = chunk;
     this.#timer?.refresh();
     this.#tap.pass(chunk);
     return this.#response.write(chunk);
@@ -72,4 +71,9 @@ export class RelaySink implements Sink {
       this.#response.write(frame(JSON.stringify(errorBody(failure))), () => this.#response.destroy());
     } else this.#response.destroy();
   }
+}
+
+/** Nothing so far, or a blank line at the end. */
+function endsEvent(bytes: Uint8Array | undefined): boolean {
+  return bytes === undefined || /\n\r?\n$/.test(Buffer.from(bytes.subarray(-3)).toString('latin1'));
 }

@@ -52,6 +52,8 @@ export class Breaker {
   fail(now = Date.now()): void {
     const retried = this.#trying;
     this.#trying = false;
+    // Calls that were under way when it was opened fail together: they tell nothing new.
+    if (this.#until !== 0 && !retried) return;
     if (++this.#failures < this.#policy.failures && !retried) return;
     this.#until = now + Math.min(this.#policy.for * 2 ** this.#ejections, this.#policy.at_most);
     this.#ejections = Math.min(this.#ejections + 1, 16);

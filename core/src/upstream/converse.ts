@@ -2,8 +2,9 @@ import type { Dispatcher } from 'undici';
 import { type Call, type ChatEvent, Failure } from '../sdk/index.ts';
 import { Decoder } from './decode.ts';
 import type { Fleet } from './fleet.ts';
+import { failureOf } from './outage.ts';
 import { errorLimit, refusalOf } from './refusal.ts';
-import { type Attempt, failureOf } from './relay.ts';
+import type { Attempt } from './relay.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What is asked of an upstream whose reply is to be read, not passed on. */
@@ -28,12 +29,18 @@ export async function* converse(
     let over = false;
     try {
       const response = await ask(fleet, upstream, question, call.signal, 'text/event-stream');
-      const decoder = new Decoder(upstream.title);
-      for await (const bytes of response.body) {
-        for (const event of decoder.push(bytes as Uint8Array)) {
-          said = true;
-          yield event;
+      const decoder = new Decoder(upstream);
+      try {
+        for await (const bytes of response.body) {
+          for (const event of decoder.push(bytes as Uint8Array)) {
+            said = true;
+            yield event;
+          }
+          if (decoder.failure) throw decoder.failure;
         }
+      } catch (thrown) {
+        // How the connection ends after the answer is whole does not matter.
+        if (!decoder.done || call.signal.aborted) throw thrown;
       }
       const rest = decoder.end();
       over = true;
@@ -134,10 +141,14 @@ function attemptOf(thrown: unknown, upstream: Upstream, signal: AbortSignal): At
 async function head(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk as Buffer);
-    size += (chunk as Buffer).length;
-    if (size > errorLimit) break;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      if (size > errorLimit) break;
+    }
+  } catch {
+    // The status says enough.
   }
   return Buffer.concat(chunks);
 }

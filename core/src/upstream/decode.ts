@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { type ChatEvent, Failure, type FinishReason, type TokenLogprob, type Usage } from '../sdk/index.ts';
+import { type Accused, complaint } from './refusal.ts';
 
 interface Delta {
   readonly content?: string | null;
@@ -13,7 +14,7 @@ interface Delta {
 }
 
 interface Chunk {
-  readonly error?: { readonly message?: string } | string;
+  readonly error?: unknown;
   readonly choices?: readonly {
     readonly delta?: Delta;
     readonly text?: string;
@@ -36,22 +37,21 @@ const eventLimit = 16 * 1024 * 1024;
 /**
  * Turns an upstream's stream of `chat.completion.chunk` or `text_completion` objects into neutral events. Knows vLLM's,
  * llama-server's, SGLang's and mlx-lm's ways: `reasoning` and `reasoning_content`, comments, deltas that repeat the role,
- * usage in a chunk of its own or in the last. Throws `backend_failed` for what is no such stream.
+ * usage in a chunk of its own or in the last.
  */
 export class Decoder {
   readonly #events: ChatEvent[] = [];
   readonly #utf8 = new TextDecoder();
   readonly #parser;
-  readonly #title: string;
+  readonly #upstream: Accused;
   #length = 0;
   #finish: FinishReason | undefined;
   #usage: Usage | undefined;
   #done = false;
   #error: Failure | undefined;
 
-  /** `title`: who it is, for messages. */
-  constructor(title: string) {
-    this.#title = title;
+  constructor(upstream: Accused) {
+    this.#upstream = upstream;
     this.#parser = createParser({
       onEvent: ({ data }) => {
         this.#length = 0;
@@ -60,21 +60,34 @@ export class Decoder {
     });
   }
 
+  /** The upstream said that the answer is whole. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** What the stream turned out to be instead of an answer. The events before it are sound. */
+  get failure(): Failure | undefined {
+    return this.#error;
+  }
+
   /** The events that a piece of the stream completes. `finish` waits for the end, since usage may follow it. */
   push(bytes: Uint8Array): readonly ChatEvent[] {
     this.#length += bytes.length;
-    if (this.#length > eventLimit) throw new Failure('backend_failed', `${this.#title} sent an event without end`);
+    if (this.#length > eventLimit)
+      throw new Failure('backend_failed', `${this.#upstream.title} sent an event without end`);
     this.#parser.feed(this.#utf8.decode(bytes, { stream: true }));
-    if (this.#error) throw this.#error;
     return this.#events.splice(0);
   }
 
-  /** The last events. Throws when the stream did not say that it was over. */
+  /** The last events. Throws `failure`, and when the stream did not say that it was over. */
   end(): readonly ChatEvent[] {
     this.#parser.feed('\n\n');
     if (this.#error) throw this.#error;
     if (!this.#finish || !this.#done) {
-      throw new Failure('backend_failed', `${this.#title} ended its stream without saying that the answer is whole`);
+      throw new Failure(
+        'backend_failed',
+        `${this.#upstream.title} ended its stream without saying that the answer is whole`,
+      );
     }
     return [
       ...this.#events.splice(0),
@@ -93,15 +106,11 @@ export class Decoder {
     try {
       chunk = JSON.parse(data) as Chunk;
     } catch {
-      this.#error = new Failure('backend_failed', `${this.#title} sent an event that is no JSON`);
+      this.#error = new Failure('backend_failed', `${this.#upstream.title} sent an event that is no JSON`);
       return;
     }
     if (chunk.error) {
-      const said = typeof chunk.error === 'string' ? chunk.error : chunk.error.message;
-      this.#error = new Failure(
-        'backend_failed',
-        `${this.#title} failed: ${(said ?? 'it does not say why').slice(0, 500)}`,
-      );
+      this.#error = complaint(this.#upstream, chunk.error);
       return;
     }
     if (chunk.usage) this.#usage = usageOf(chunk.usage);
@@ -110,7 +119,9 @@ export class Decoder {
     const { delta, text, logprobs, finish_reason } = choice;
     if (delta) this.#delta(delta, logprobs?.content);
     if (text) this.#events.push({ type: 'text', text });
-    if (finish_reason) this.#finish = finishOf(finish_reason);
+    if (finish_reason === 'error' || finish_reason === 'abort') {
+      this.#error = complaint(this.#upstream, `it gave up the answer (finish_reason ${finish_reason})`);
+    } else if (finish_reason) this.#finish = finishOf(finish_reason);
   }
 
   #delta(

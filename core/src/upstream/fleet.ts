@@ -22,6 +22,7 @@ export class Fleet {
   readonly #budget: RetryBudget;
   readonly #renamings: readonly (Renaming | undefined)[];
   #probing: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(model: string, options: UpstreamOptions, log: Log, metrics: FleetMetrics) {
     this.#model = model;
@@ -47,6 +48,7 @@ export class Fleet {
     if (!policy.enabled) return;
     const round = async (): Promise<void> => {
       await Promise.all(this.upstreams.map((upstream) => this.#probe(upstream)));
+      if (this.#closed) return;
       this.#probing = setTimeout(() => void round(), policy.interval);
       this.#probing.unref();
     };
@@ -54,8 +56,8 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     clearTimeout(this.#probing);
-    this.#probing = undefined;
     this.#metrics.forget();
     await Promise.all(this.upstreams.map((upstream) => upstream.close()));
   }
@@ -68,7 +70,7 @@ export class Fleet {
       const done = this.begin(upstream, call.signal);
       last = await this.#pass(upstream, request, sink, call.signal);
       done(last);
-      if (!last?.again || sink.open || call.signal.aborted) break;
+      if (!last?.again || call.signal.aborted) break;
     }
     if (!last) return;
     const { refusal, failure, status } = last;
@@ -80,7 +82,7 @@ export class Fleet {
       sink.head(status, { 'content-type': 'application/json', 'content-length': String(refusal.body.length), ...wait });
       sink.write(refusal.body);
       sink.end();
-    } else if (!sink.open || !call.signal.aborted) sink.fail(failure);
+    } else sink.fail(failure);
   }
 
   /** The upstreams that a call is to be tried on, one after the other, as far as attempts and budget go. */

@@ -1,4 +1,5 @@
 import { Failure, type FailureCode } from '../sdk/index.ts';
+import type { UpstreamHost } from './options.ts';
 import type { Upstream } from './upstream.ts';
 
 /** How much of an upstream's error is read. Bytes. */
@@ -12,6 +13,9 @@ export interface Refusal {
   /** OpenAI-shaped bytes that may pass as they are, with their status. */
   readonly body?: Buffer;
 }
+
+/** Whom a failure is put down to. */
+export type Accused = Pick<Upstream, 'title'> & { readonly host: Pick<UpstreamHost, 'key'> };
 
 /** Statuses that are about the request: the client gets them with their meaning. */
 const clients: Readonly<Record<number, FailureCode>> = {
@@ -63,6 +67,13 @@ export function refusalOf(upstream: Upstream, status: number, retryAfter: string
   return { failure: new Failure('backend_failed', `${title} answered ${status}`), unwell: status >= 500 };
 }
 
+/** What an upstream's own report of a failure, within a reply that began well, means for the client. */
+export function complaint(upstream: Accused, error: unknown): Failure {
+  const said = typeof error === 'string' ? error : (error as { readonly message?: unknown } | null)?.message;
+  const why = typeof said === 'string' && said !== '' ? said.slice(0, 500) : 'it does not say why';
+  return new Failure('backend_failed', `${upstream.title} failed: ${withoutKey(why, upstream)}`);
+}
+
 /** Seconds or a date (RFC 9110 §10.2.3), as ms from now, at most an hour. */
 function waitOf(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
@@ -97,6 +108,6 @@ function parsed(body: Buffer): Record<string, unknown> | undefined {
   }
 }
 
-function withoutKey(text: string, { host }: Upstream): string {
+function withoutKey(text: string, { host }: Accused): string {
   return host.key ? text.replaceAll(host.key, '…') : text;
 }

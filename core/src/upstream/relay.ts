@@ -1,18 +1,19 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { Failure, type RawRequest, type Sink } from '../sdk/index.ts';
-import { errorLimit, type Refusal, refusalOf } from './refusal.ts';
-import type { Renaming } from './renaming.ts';
+import { failureOf } from './outage.ts';
+import { complaint, errorLimit, type Refusal, refusalOf } from './refusal.ts';
+import { type Renaming, RenamingStream } from './renaming.ts';
 import { StreamGuard } from './stream-guard.ts';
 import type { Upstream } from './upstream.ts';
 
 /** A reply of JSON up to this is gathered and checked before it is passed on. Bytes. */
 const gatherLimit = 1024 * 1024;
 
-/** How one attempt ended when the sink was not used up by it. */
+/** How an attempt failed. */
 export interface Attempt {
   readonly failure: Failure;
-  /** The upstream is to blame, and nothing was sent: another may be asked. */
+  /** The upstream is to blame, and nothing of its reply was sent: another may be asked. */
   readonly again: boolean;
   readonly refusal?: Refusal;
   readonly status?: number;
@@ -30,7 +31,7 @@ export interface Passage {
 
 /**
  * Sends a request to an upstream and its reply to the sink, byte by byte. Resolves with undefined when the sink has been
- * ended or failed, else with how the attempt failed. A class, not closures: this is the hot path.
+ * ended, else with how the attempt failed; the sink has been told nothing of that. A class, not closures: the hot path.
  */
 export function pass(passage: Passage): Promise<Attempt | undefined> {
   return new Promise((resolve) => {
@@ -58,10 +59,14 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
 
 type Mode = 'head' | 'events' | 'gather' | 'pass' | 'error';
 
+/** Tasks whose request says whether the reply is a stream. */
+const streamable: ReadonlySet<string> = new Set(['chat', 'complete', 'respond']);
+
 class Handler implements Dispatcher.DispatchHandler {
   readonly #passage: Passage;
   readonly #resolve: (attempt: Attempt | undefined) => void;
   readonly #guard = new StreamGuard();
+  readonly #renaming: RenamingStream | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #mode: Mode = 'head';
   #status = 0;
@@ -69,94 +74,105 @@ class Handler implements Dispatcher.DispatchHandler {
   #retryAfter: string | undefined;
   #chunks: Buffer[] = [];
   #size = 0;
+  /** Something of this upstream's reply went to the client. */
+  #begun = false;
+  /** Last byte of a reply that is not gathered. */
+  #last: number | undefined;
   #over = false;
 
   constructor(passage: Passage, resolve: (attempt: Attempt | undefined) => void) {
     this.#passage = passage;
     this.#resolve = resolve;
+    this.#renaming = passage.renaming && new RenamingStream(passage.renaming);
   }
 
+  /** Does not wait for a connection that is still being made. */
   readonly cancel = (): void => {
-    this.#controller?.abort(this.#passage.signal.reason as Error);
+    const { signal } = this.#passage;
+    this.#settle({ failure: Failure.from(signal.reason, 'cancelled'), again: false });
+    this.#controller?.abort(signal.reason as Error);
   };
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#passage.signal.aborted) this.cancel();
+    if (this.#over) controller.abort(this.#passage.signal.reason as Error);
   }
 
   onResponseStart(
-    controller: Dispatcher.DispatchController,
+    _controller: Dispatcher.DispatchController,
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
-    if (status < 200) return;
+    if (status < 200 || this.#over) return;
     const { sink, upstream, request } = this.#passage;
     this.#status = status;
-    this.#type = text(headers['content-type']) ?? '';
+    this.#type = printable(text(headers['content-type']) ?? '');
     if (status >= 300) {
       this.#retryAfter = text(headers['retry-after']);
       this.#mode = 'error';
       return;
     }
     const encoding = text(headers['content-encoding']);
+    const streams = request.stream && streamable.has(request.task);
     if (encoding !== undefined && encoding !== 'identity') {
-      this.#break(controller, `${upstream.title} compressed its reply although it was asked not to`);
-    } else if (this.#type.startsWith('text/event-stream')) {
+      this.#break(`${upstream.title} compressed its reply although it was asked not to`);
+    } else if (this.#type.startsWith('text/event-stream') && (streams || request.task === 'transcribe')) {
+      // Its head waits for the first event: until then another upstream may still be asked.
       this.#mode = 'events';
-      sink.head(200, { 'content-type': this.#type });
-    } else if (sink.open) {
-      this.#break(
-        controller,
-        `${upstream.title} answered with ${this.#type || 'no type'} where a stream was asked for`,
-      );
+    } else if (sink.open || streams) {
+      this.#break(`${upstream.title} answered with ${this.#type || 'no content type'} where a stream was asked for`);
     } else if (this.#type.startsWith('application/json')) {
       this.#mode = 'gather';
     } else if (request.task === 'transcribe' && /^text\/(?:plain|vtt)|^application\/x-subrip/.test(this.#type)) {
       this.#mode = 'pass';
+      this.#last = undefined;
       const length = text(headers['content-length']);
-      sink.head(status, { 'content-type': this.#type, ...(length !== undefined && { 'content-length': length }) });
+      this.#head({ ...(length !== undefined && { 'content-length': length }) });
     } else {
-      this.#break(controller, `${upstream.title} answered with ${this.#type || 'no content type'} instead of JSON`);
+      this.#break(`${upstream.title} answered with ${this.#type || 'no content type'} instead of JSON`);
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
     switch (this.#mode) {
       case 'events': {
         const bytes = this.#guard.push(chunk);
-        if (bytes) this.#write(controller, bytes);
+        if (bytes) this.#write(bytes);
+        const { complaint: error } = this.#guard;
+        if (error !== undefined) this.#fail(complaint(this.#passage.upstream, error));
         break;
       }
       case 'pass':
-        this.#write(controller, chunk);
+        this.#last = chunk[chunk.length - 1];
+        this.#write(chunk);
         break;
       case 'error':
         this.#size += chunk.length;
         if (this.#size <= errorLimit) this.#chunks.push(chunk);
+        else this.#refuse();
         break;
       case 'gather':
         this.#size += chunk.length;
         this.#chunks.push(chunk);
-        if (this.#size > gatherLimit) this.#openLarge(controller);
+        if (this.#size > gatherLimit) this.#openLarge();
         break;
     }
   }
 
   onResponseEnd(): void {
     if (this.#over) return;
-    const { sink, upstream } = this.#passage;
+    const { title } = this.#passage.upstream;
     switch (this.#mode) {
-      case 'events': {
-        const rest = this.#guard.rest();
-        if (rest) sink.write(this.#renamed(rest));
-        if (this.#guard.done) this.#finish(() => sink.end());
-        else this.#cut(`${upstream.title} ended its stream without saying that the answer is whole`);
+      case 'events':
+        if (!this.#endEvents()) {
+          this.#fail(
+            new Failure('backend_failed', `${title} ended its stream without saying that the answer is whole`),
+          );
+        }
         break;
-      }
       case 'pass':
-        this.#finish(() => sink.end());
+        this.#endPassed();
         break;
       case 'gather':
         this.#endJson();
@@ -165,95 +181,113 @@ class Handler implements Dispatcher.DispatchHandler {
         this.#refuse();
         break;
       default:
-        this.#settle({
-          failure: new Failure('backend_failed', `${upstream.title} closed the connection without a reply`),
-          again: true,
-        });
+        this.#fail(new Failure('backend_failed', `${title} closed the connection without a reply`));
     }
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#over) return;
-    const { signal, upstream, sink } = this.#passage;
-    if (signal.aborted) {
-      this.#settle({ failure: Failure.from(signal.reason, 'cancelled'), again: false });
-      return;
-    }
-    const failure = failureOf(error, upstream);
-    if (this.#mode === 'events') {
-      const rest = this.#guard.rest();
-      if (rest) sink.write(this.#renamed(rest));
-    }
-    // A body that was read from the client cannot be sent twice.
-    if (!sink.open) this.#settle({ failure, again: this.#passage.body instanceof Uint8Array });
-    else this.#cut(failure.message, failure.code);
+    // It had said what it had to say.
+    if (this.#mode === 'error') this.#refuse();
+    else if (this.#mode !== 'events' || !this.#endEvents()) this.#fail(failureOf(error, this.#passage.upstream));
   }
 
-  #write(controller: Dispatcher.DispatchController, bytes: Buffer): void {
-    if (this.#passage.sink.write(this.#renamed(bytes))) return;
+  /** Opens the reply. */
+  #head(headers: Readonly<Record<string, string>>): void {
+    this.#begun = true;
+    this.#passage.sink.head(this.#status, { 'content-type': this.#type, ...headers });
+  }
+
+  #write(bytes: Buffer): void {
+    const { sink } = this.#passage;
+    if (!this.#begun) this.#head({});
+    const renamed = this.#renaming ? this.#renaming.push(bytes) : bytes;
+    if (renamed.length === 0 || sink.write(renamed)) return;
+    const controller = this.#controller as Dispatcher.DispatchController;
     controller.pause();
-    this.#passage.sink.drained(() => controller.resume());
-  }
-
-  #renamed(bytes: Buffer): Buffer {
-    return this.#passage.renaming?.apply(bytes) ?? bytes;
+    sink.drained(() => controller.resume());
   }
 
   /** JSON that is too large to gather: watched at its ends only. */
-  #openLarge(controller: Dispatcher.DispatchController): void {
-    this.#mode = 'pass';
-    this.#passage.sink.head(this.#status, { 'content-type': this.#type });
-    this.#write(controller, Buffer.concat(this.#chunks));
+  #openLarge(): void {
+    const bytes = Buffer.concat(this.#chunks);
     this.#chunks = [];
+    this.#mode = 'pass';
+    this.#last = bytes[bytes.length - 1];
+    this.#write(bytes);
+  }
+
+  /** The end of a stream, in order or not: whether it had said that it is whole. */
+  #endEvents(): boolean {
+    const rest = this.#guard.rest();
+    if (rest && (this.#begun || this.#guard.done)) this.#write(rest);
+    if (this.#guard.done) this.#finish();
+    return this.#guard.done;
+  }
+
+  #endPassed(): void {
+    const { title } = this.#passage.upstream;
+    const json = this.#type.startsWith('application/json');
+    if (json && !closers.has(this.#last)) {
+      this.#fail(new Failure('backend_failed', `${title} sent a reply that is no whole JSON`));
+    } else this.#finish();
   }
 
   #endJson(): void {
-    const { sink, upstream } = this.#passage;
+    const { sink, upstream, renaming } = this.#passage;
     const bytes = Buffer.concat(this.#chunks);
+    let said: unknown;
     try {
-      JSON.parse(bytes.toString());
+      said = JSON.parse(bytes.toString());
     } catch {
+      // Told apart below: what is no JSON is no object either.
+    }
+    if (typeof said !== 'object' || said === null) {
       const what = bytes.length === 0 ? 'an empty reply' : 'a reply that is no whole JSON';
-      this.#settle({ failure: new Failure('backend_failed', `${upstream.title} sent ${what}`), again: true });
+      this.#fail(new Failure('backend_failed', `${upstream.title} sent ${what}`));
       return;
     }
-    const body = this.#renamed(bytes);
-    this.#finish(() => {
-      sink.head(this.#status, { 'content-type': this.#type, 'content-length': String(body.length) });
-      sink.write(body);
-      sink.end();
-    });
+    // A response of the Responses API has a member of that name, also when all is well.
+    const { error, object } = said as { readonly error?: unknown; readonly object?: unknown };
+    if (error && object !== 'response') {
+      this.#fail(complaint(upstream, error));
+      return;
+    }
+    const body = renaming ? renaming.apply(bytes) : bytes;
+    this.#head({ 'content-length': String(body.length) });
+    sink.write(body);
+    sink.end();
+    this.#settle(undefined);
   }
 
   #refuse(): void {
     const refusal = refusalOf(this.#passage.upstream, this.#status, this.#retryAfter, Buffer.concat(this.#chunks));
     const again = refusal.unwell || this.#status === 429;
-    this.#settle({
-      failure: refusal.failure,
-      again: again && this.#passage.body instanceof Uint8Array,
-      refusal,
-      status: this.#status,
-    });
+    this.#settle({ failure: refusal.failure, again: again && this.#repeatable, refusal, status: this.#status });
+    // Ends a body that has no end; after a whole one there is nothing to abort.
+    if (this.#size > errorLimit) this.#controller?.abort(refusal.failure);
   }
 
-  /** Ends the exchange with the upstream because of what it sent. */
-  #break(controller: Dispatcher.DispatchController, reason: string): void {
-    const failure = new Failure('backend_failed', reason);
+  #break(reason: string): void {
+    this.#fail(new Failure('backend_failed', reason));
+  }
+
+  /** Ends the attempt because of what the upstream sent or did not send. */
+  #fail(failure: Failure): void {
+    this.#settle({ failure, again: !this.#begun && this.#repeatable });
+    this.#controller?.abort(failure);
+  }
+
+  /** A body that was read from the client cannot be sent twice. */
+  get #repeatable(): boolean {
+    return this.#passage.body instanceof Uint8Array;
+  }
+
+  #finish(): void {
     const { sink } = this.#passage;
-    if (sink.open) this.#cut(reason);
-    else this.#settle({ failure, again: true });
-    controller.abort(failure);
-  }
-
-  /** After the first byte: the client must see that the answer is not whole. */
-  #cut(reason: string, code: Failure['code'] = 'backend_failed'): void {
-    const failure = new Failure(code, reason);
-    this.#passage.sink.fail(failure);
-    this.#settle({ failure, again: false });
-  }
-
-  #finish(end: () => void): void {
-    end();
+    const rest = this.#renaming?.end();
+    if (rest) sink.write(rest);
+    sink.end();
     this.#settle(undefined);
   }
 
@@ -265,29 +299,12 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 }
 
-/** undici's errors in words. */
-export function failureOf(error: Error & { readonly code?: string }, { title }: Upstream): Failure {
-  switch (error.code) {
-    case 'UND_ERR_HEADERS_TIMEOUT':
-      return new Failure('timeout', `${title} sent nothing within timeouts.first_byte`);
-    case 'UND_ERR_BODY_TIMEOUT':
-      return new Failure('timeout', `${title} fell silent in the middle of its reply for longer than timeouts.idle`);
-    case 'UND_ERR_CONNECT_TIMEOUT':
-      return new Failure('backend_failed', `${title} could not be reached within timeouts.connect`);
-    case 'ECONNREFUSED':
-      return new Failure('backend_failed', `${title} refused the connection`);
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new Failure('backend_failed', `${title} has a name that does not resolve`);
-    case 'ECONNRESET':
-    case 'EPIPE':
-    case 'UND_ERR_SOCKET':
-      return new Failure('backend_failed', `${title} broke the connection`);
-    default:
-      return error instanceof Failure
-        ? error
-        : new Failure('backend_failed', `${title} failed: ${error.code ?? error.name}`);
-  }
+/** What JSON ends with, apart from space: `}` `]`, or a line break after one. */
+const closers: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d, 0x0a, 0x0d, 0x20]);
+
+/** A header's value that may be sent on. */
+function printable(value: string): string {
+  return value.replace(/[^\x20-\x7e]/g, '');
 }
 
 function text(header: string | string[] | undefined): string | undefined {

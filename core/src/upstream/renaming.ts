@@ -30,6 +30,41 @@ export class Renaming {
     }
     return bytes;
   }
+
+  /** How many bytes at the end may be the beginning of what is looked for. */
+  begun(bytes: Buffer): number {
+    // Where whole events or lines end nothing has begun.
+    if (bytes[bytes.length - 1] === 0x0a) return 0;
+    for (const { from } of this.#patterns) {
+      for (let length = Math.min(from.length - 1, bytes.length); length > 0; length--) {
+        if (from.compare(bytes, bytes.length - length, bytes.length, 0, length) === 0) return length;
+      }
+    }
+    return 0;
+  }
+}
+
+/** Renames in the pieces of one reply, wherever they are cut. */
+export class RenamingStream {
+  readonly #renaming: Renaming;
+  #begun: Buffer | undefined;
+
+  constructor(renaming: Renaming) {
+    this.#renaming = renaming;
+  }
+
+  push(piece: Buffer): Buffer {
+    const bytes = this.#begun ? Buffer.concat([this.#begun, piece]) : piece;
+    const begun = this.#renaming.begun(bytes);
+    this.#begun = begun > 0 ? bytes.subarray(bytes.length - begun) : undefined;
+    return this.#renaming.apply(begun > 0 ? bytes.subarray(0, bytes.length - begun) : bytes);
+  }
+
+  end(): Buffer | undefined {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    return begun;
+  }
 }
 
 /** As servers write JSON that keep to ASCII: Python's default. */

@@ -6,35 +6,49 @@ const cr = 0x0d;
 
 /**
  * Watches a stream of server-sent events on its way: lets out whole events only, so that what breaks off breaks between
- * two of them, and knows at the end whether the stream said that it was over.
+ * two of them, and knows at the end whether the stream said that it was over, or that it failed.
  */
 export class StreamGuard {
   #held: Buffer | undefined;
   /** In the middle of an event that is too long to be held. */
   #loose = false;
   #done = false;
+  #complaint: unknown;
 
   /** The upstream said that the answer is whole. */
   get done(): boolean {
     return this.#done;
   }
 
+  /** The upstream said that it failed: the `error` of its event, which was not let out. Nothing is let out after it. */
+  get complaint(): unknown {
+    return this.#complaint;
+  }
+
   /** What may be written now; undefined: nothing yet. */
   push(chunk: Buffer): Buffer | undefined {
+    if (this.#complaint !== undefined) return undefined;
     const bytes = this.#held ? Buffer.concat([this.#held, chunk]) : chunk;
     this.#held = undefined;
     const end = endsEvent(bytes) ? bytes.length : lastBoundary(bytes);
-    if (end === bytes.length) {
-      this.#loose = false;
-      return this.#out(bytes);
+    if (end > 0) {
+      const first = !this.#loose;
+      this.#loose = bytes.length - end > holdLimit;
+      if (this.#loose) return this.#out(bytes, first);
+      if (end < bytes.length) this.#held = bytes.subarray(end);
+      return this.#out(bytes.subarray(0, end), first);
     }
-    if (bytes.length - end > holdLimit || (this.#loose && end === 0)) {
-      this.#loose = true;
-      return this.#out(bytes);
+    if (!this.#loose && bytes.length <= holdLimit) {
+      this.#held = bytes;
+      return undefined;
     }
-    if (end > 0) this.#loose = false;
-    this.#held = bytes.subarray(end);
-    return end > 0 ? this.#out(bytes.subarray(0, end)) : undefined;
+    const first = !this.#loose;
+    this.#loose = true;
+    // Line breaks may be half of a blank line.
+    let cut = bytes.length;
+    while (cut > 0 && (bytes[cut - 1] === lf || bytes[cut - 1] === cr)) cut--;
+    if (cut < bytes.length) this.#held = bytes.subarray(cut);
+    return cut > 0 ? this.#out(bytes.subarray(0, cut), first) : undefined;
   }
 
   /**
@@ -44,16 +58,47 @@ export class StreamGuard {
   rest(): Buffer | undefined {
     const held = this.#held;
     this.#held = undefined;
-    if (held && terminated(held, held.length)) {
+    if (this.#done) return held;
+    if (held && !this.#loose && saysDone(held, true)) {
       this.#done = true;
       return Buffer.concat([held, Buffer.from('\n\n')]);
     }
     return this.#loose ? Buffer.from('\n\n') : undefined;
   }
 
-  #out(bytes: Buffer): Buffer {
-    if (!this.#done) this.#done = ends(bytes);
+  /** `first`: whether the bytes begin an event. */
+  #out(bytes: Buffer, first: boolean): Buffer | undefined {
+    if (this.#done) return bytes;
+    const at = bytes.indexOf('"error"');
+    const sound = at === -1 ? bytes : this.#before(bytes, at);
+    this.#done = saysDone(sound, first) || saysCompleted(sound, first);
+    return sound.length > 0 ? sound : undefined;
+  }
+
+  /** The events before one that says that the upstream failed; all of them when none does. */
+  #before(bytes: Buffer, from: number): Buffer {
+    for (let at = from; at !== -1; at = bytes.indexOf('"error"', at + 1)) {
+      const begin = lastBoundary(bytes.subarray(0, at));
+      const line = bytes.lastIndexOf(lf, at) + 1;
+      const end = bytes.indexOf(lf, at);
+      this.#complaint = complaintOf(bytes.toString('utf8', line, end === -1 ? bytes.length : end));
+      // What was said to be over before it is over.
+      if (this.#complaint !== undefined && saysDone(bytes.subarray(0, begin), true)) this.#complaint = undefined;
+      if (this.#complaint !== undefined) return bytes.subarray(0, begin);
+    }
     return bytes;
+  }
+}
+
+/** The error that a line of an event reports; undefined: it reports none. */
+function complaintOf(line: string): unknown {
+  if (!line.startsWith('data:')) return undefined;
+  try {
+    const { error, type, message } = JSON.parse(line.slice(5)) as Record<string, unknown>;
+    // OpenAI's Responses API names the event's type in it.
+    return error || (type === 'error' ? { message } : undefined);
+  } catch {
+    return undefined;
   }
 }
 
@@ -66,25 +111,25 @@ function endsEvent(bytes: Buffer): boolean {
 /** After the last blank line; 0 when there is none. */
 function lastBoundary(bytes: Buffer): number {
   const plain = bytes.lastIndexOf('\n\n');
-  const carriage = bytes.lastIndexOf('\r\n\r\n');
-  return Math.max(plain === -1 ? 0 : plain + 2, carriage === -1 ? 0 : carriage + 4);
+  const carriage = bytes.lastIndexOf('\n\r\n');
+  return Math.max(plain === -1 ? 0 : plain + 2, carriage === -1 ? 0 : carriage + 3);
 }
 
-/** Whether these events hold the one that ends an answer. */
-function ends(bytes: Buffer): boolean {
-  const at = bytes.lastIndexOf('[DONE]');
-  if (at !== -1 && terminated(bytes, at + 6)) return true;
-  // OpenAI's Responses API has no [DONE]: its last event is one of these.
-  const event = bytes.lastIndexOf('event: response.');
-  if (event === -1 || (event > 0 && bytes[event - 1] !== lf)) return false;
-  return /^event: response\.(?:completed|failed|incomplete)\r?\n/.test(bytes.toString('latin1', event, event + 40));
+/** Whether one of these lines is `data: [DONE]`. `first`: whether the first of them begins here. */
+function saysDone(bytes: Buffer, first: boolean): boolean {
+  for (let at = bytes.lastIndexOf('[DONE]'); at !== -1; at = at === 0 ? -1 : bytes.lastIndexOf('[DONE]', at - 1)) {
+    const after = bytes[at + 6];
+    if (after !== undefined && after !== lf && after !== cr) continue;
+    const begin = bytes[at - 1] === 0x20 ? at - 6 : at - 5;
+    if (begin < 0 || bytes.toString('latin1', begin, begin + 5) !== 'data:') continue;
+    if (begin === 0 ? first : bytes[begin - 1] === lf) return true;
+  }
+  return false;
 }
 
-/** Whether `data: [DONE]` ends at `end` and fills its line. */
-function terminated(bytes: Buffer, end: number): boolean {
-  const line = bytes.toString('latin1', Math.max(0, end - 14), end + 1);
-  return (
-    /(?:^|\n)data: ?\[DONE\][\r\n]?$/.test(line.trimEnd()) &&
-    (bytes[end] === undefined || bytes[end] === lf || bytes[end] === cr)
-  );
+/** OpenAI's Responses API has no [DONE]: its last event is one of these. */
+function saysCompleted(bytes: Buffer, first: boolean): boolean {
+  const at = bytes.lastIndexOf('event: response.');
+  if (at === -1 || (at === 0 ? !first : bytes[at - 1] !== lf)) return false;
+  return /^event: response\.(?:completed|failed|incomplete)\r?\n/.test(bytes.toString('latin1', at, at + 40));
 }
