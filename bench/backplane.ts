@@ -1,4 +1,4 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from './load.ts';
@@ -13,8 +13,11 @@ export interface RunningBackplane {
   stop(): Promise<void>;
 }
 
-/** Starts a server with this config, `server.port` aside. Resolves as soon as the process exists. */
-export async function startBackplane(config: string, form: Form = 'source'): Promise<RunningBackplane> {
+/**
+ * Starts a server with this config, `server.port` aside, its log in `log` if that is named. Resolves as soon as the
+ * process exists.
+ */
+export async function startBackplane(config: string, form: Form = 'source', log?: string): Promise<RunningBackplane> {
   const directory = await mkdtemp(join(tmpdir(), 'backplane-bench-'));
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
   const port = await freePort();
@@ -24,7 +27,9 @@ export async function startBackplane(config: string, form: Form = 'source'): Pro
     form === 'source'
       ? ['--conditions=@backplane/source', join(root, 'core/src/cli.ts')]
       : [join(root, 'core/dist/cli.js')];
-  const child = start(process.execPath, [...args, 'serve', file]);
+  const output = log === undefined ? undefined : await open(log, 'a');
+  const child = start(process.execPath, [...args, 'serve', file], output ? { stdout: output.fd } : {});
+  await output?.close();
   return {
     child,
     url: `http://127.0.0.1:${port}`,

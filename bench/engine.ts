@@ -5,7 +5,7 @@ import { root, type Setting, type Subject, start } from './subject.ts';
 
 /** The engine that Backplane runs, alone: no server, no text, no process border. */
 export async function engine(setting: Setting): Promise<Subject> {
-  const child = start(process.execPath, [join(root, 'bench/engine-loop.ts'), JSON.stringify(setting)], true);
+  const child = start(process.execPath, [join(root, 'bench/engine-loop.ts'), JSON.stringify(setting)], { ipc: true });
   const { process: loop } = child;
   const answer = async (): Promise<Timing> => {
     const over = new AbortController();

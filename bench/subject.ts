@@ -34,13 +34,22 @@ export interface Child {
   stop(): Promise<void>;
 }
 
+export interface Start {
+  readonly ipc?: boolean;
+  /** A file descriptor that takes the process's output, in place of the end of it that is kept. */
+  readonly stdout?: number;
+  /** Besides our own. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts a process whose output is read and dropped. */
-export function start(command: string, args: readonly string[], ipc = false): Child {
+export function start(command: string, args: readonly string[], { ipc, stdout, env }: Start = {}): Child {
   const begun = performance.now();
   const child = spawn(command, args, {
     cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
+    stdio: ['ignore', stdout ?? 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
     serialization: 'advanced',
+    env: { ...process.env, ...env },
   });
   let tail = '';
   const keep = (data: Buffer): void => {
