@@ -70,14 +70,13 @@ export class RedisStore implements Store {
     });
   }
 
-  enter(key: string, places: number): Promise<Place | undefined> {
+  async enter(key: string, places: number): Promise<Place | undefined> {
     const set = `${this.#options.prefix}:${key}`;
     const holder = `${this.#self}:${this.#holders++}`;
-    return this.#ask(async (client) => {
-      if ((await client.eval(enter, 1, set, leaseMs, places, holder)) !== 1) return undefined;
-      this.#hold(set, holder);
-      return { leave: () => this.#leave(set, holder) };
-    });
+    // An answer that comes too late leaves a place that nobody holds, which its lease ends.
+    if ((await this.#ask((client) => client.eval(enter, 1, set, leaseMs, places, holder))) !== 1) return undefined;
+    this.#hold(set, holder);
+    return { leave: () => this.#leave(set, holder) };
   }
 
   async close(): Promise<void> {
@@ -85,7 +84,7 @@ export class RedisStore implements Store {
     clearTimeout(this.#probe);
     clearInterval(this.#confirm);
     // What was sent before, e.g. the charges of the last calls, is answered before this.
-    if (this.#client?.status === 'ready') await this.#client.quit().catch(() => {});
+    if (this.#client?.status === 'ready') await within(answerMs, this.#client.quit()).catch(() => {});
     this.#client?.disconnect();
   }
 
@@ -93,13 +92,17 @@ export class RedisStore implements Store {
   async #ask<T>(question: (client: Redis, minutes: RateLimiterRedis) => Promise<T>): Promise<T> {
     if (!this.#up || this.#closed) throw new StoreFailure();
     try {
-      const client = this.#open();
-      if (client.status !== 'ready') await this.#connected;
-      return await question(client, this.#minutes as RateLimiterRedis);
+      return await within(answerMs, this.#answer(question));
     } catch (thrown) {
       this.#lost(thrown);
       throw new StoreFailure();
     }
+  }
+
+  async #answer<T>(question: (client: Redis, minutes: RateLimiterRedis) => Promise<T>): Promise<T> {
+    const client = this.#open();
+    if (client.status !== 'ready') await this.#connected;
+    return question(client, this.#minutes as RateLimiterRedis);
   }
 
   #open(): Redis {
@@ -110,7 +113,6 @@ export class RedisStore implements Store {
       // What was in flight when the connection broke fails at once, and is not sent twice.
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
-      commandTimeout: answerMs,
       connectTimeout: 2_000,
       // Of a connection whose other end has vanished without a word.
       socketTimeout: 5_000,
@@ -155,16 +157,16 @@ export class RedisStore implements Store {
   async #look(): Promise<void> {
     clearTimeout(this.#probe);
     try {
-      await this.#client?.set(`${this.#options.prefix}:probe`, 1, 'PX', 1_000);
+      await within(answerMs, this.#open().set(`${this.#options.prefix}:probe`, 1, 'PX', 1_000));
     } catch {
       if (!this.#closed) this.#probe = setTimeout(() => void this.#look(), probeMs).unref();
       return;
     }
     if (this.#up || this.#closed) return;
     this.#up = true;
+    this.#confirmAll();
     this.#options.log.info({ store: this.#server }, 'The store of the rate limits answers again');
     this.#options.onChange(true);
-    this.#confirmAll();
   }
 
   #hold(set: string, holder: string): void {
@@ -193,7 +195,9 @@ export class RedisStore implements Store {
 
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`there was no answer within ${ms} ms`)), ms);
+  const fail = (): void => late.reject(new Error(`there was no answer within ${ms} ms`));
+  // After a look at the sockets: when it was this process that was late, the answer lies there.
+  const timer = setTimeout(() => setImmediate(fail), ms);
   try {
     return await Promise.race([promise, late.promise]);
   } finally {
