@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -249,4 +250,22 @@ test('backplane check opens no connection to the store', async () => {
   const { code, stderr } = await backplane(['check', join(directory, 'config.yaml')], { env });
   await new Promise((resolve) => listener.close(resolve));
   expect({ code, stderr, connections }).toEqual({ code: 0, stderr: '', connections: 0 });
+});
+
+test('a store that is no URL is refused without being shown when it came from the environment', async () => {
+  const directory = await folder({ ...files, 'config.yaml': configOf('[{ requests_per_minute: 1 }]') });
+  const env = { STORE: 'redis//:canary-password@cache' };
+  const { code, stdout, stderr } = await backplane(['check', join(directory, 'config.yaml')], { env });
+  expect(code).not.toBe(0);
+  expect(stdout + stderr).toContain('The store is memory, or a URL');
+  expect(stdout + stderr).not.toContain('canary');
+});
+
+test('the config in docs/rate-limits.md is a valid one', async () => {
+  const page = await readFile(new URL('../docs/rate-limits.md', import.meta.url), 'utf8');
+  const [, yaml] = /^```yaml\n(.*?)^```$/ms.exec(page) ?? [];
+  const directory = await folder({ 'config.yaml': yaml as string });
+  const env = { WEB_KEY: 'key-of-the-web', BATCH_KEY: 'key-of-batch', RATE_LIMIT_STORE: 'redis://:x@cache:6379' };
+  const { code, stderr } = await backplane(['check', join(directory, 'config.yaml')], { env });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });
