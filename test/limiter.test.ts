@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { chat } from './chat.ts';
 import { puppet, puppetConfig } from './puppet.ts';
-import { serve } from './server.ts';
+import { type RunningServer, serve } from './server.ts';
 
 /** A limiter that lets nobody in before the file `go` is there, and says what becomes of its grants. */
 const ponderous = `
@@ -27,13 +27,16 @@ export default definePlugin({
 });
 `;
 
-async function pondering(files: Record<string, string> = {}) {
+let server: RunningServer;
+afterEach(() => server.stop());
+
+async function pondering(files: Record<string, string> = {}): Promise<void> {
   const config = puppetConfig().replace('plugins: [./puppet.ts]', 'plugins: [./puppet.ts, ./ponderous.ts]');
-  return serve(config, { files: { 'puppet.ts': puppet, 'ponderous.ts': ponderous, ...files } });
+  server = await serve(config, { files: { 'puppet.ts': puppet, 'ponderous.ts': ponderous, ...files } });
 }
 
 test('a limiter is told who calls what, adds its headers to the reply, and hears what the call has used', async () => {
-  const server = await pondering({ go: '' });
+  await pondering({ go: '' });
   const answer = await chat(server.url, 'count 3');
   expect(answer.headers.get('x-asked')).toBe('yes');
   expect(await server.line(({ msg }) => msg === 'asked')).toMatchObject({
@@ -44,11 +47,10 @@ test('a limiter is told who calls what, adds its headers to the reply, and hears
   expect(await server.line(({ msg }) => msg === 'grant settled')).toMatchObject({
     usage: { promptTokens: 10, completionTokens: 3 },
   });
-  await server.stop();
 });
 
 test('a grant for a caller who has left while the limiter was thinking is settled all the same', async () => {
-  const server = await pondering();
+  await pondering();
   const gone = new AbortController();
   const left = chat(server.url, 'say x', {}, { signal: gone.signal }).catch(() => 'left');
   await server.line(({ msg }) => msg === 'asked');
@@ -57,5 +59,4 @@ test('a grant for a caller who has left while the limiter was thinking is settle
   await server.line(({ status }) => status === 499);
   await writeFile(`${server.directory}/go`, '');
   expect(await server.line(({ msg }) => msg === 'grant settled')).toMatchObject({ usage: null });
-  await server.stop();
 });
