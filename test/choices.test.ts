@@ -5,7 +5,7 @@ import { type RunningServer, serve } from './server.ts';
 
 let server: RunningServer;
 beforeAll(async () => {
-  server = await serve(puppetConfig('isolation: inline\ndefaults: { max_tokens: 9 }', '{ slots: 2 }'), {
+  server = await serve(puppetConfig('isolation: inline\ndefaults: { max_tokens: 9 }', '{ slots: 16 }'), {
     files: { 'puppet.ts': puppet },
   });
 });
@@ -17,6 +17,11 @@ test('n answers come as n choices, and usage counts their prompt once', async ()
   const answer = (await (await chat(server.url, 'count 3', { n: 4 })).json()) as Record<string, unknown>;
   expect(answer.choices).toMatchObject([0, 1, 2, 3].map((index) => ({ index, message: { content: '1 2 3 ' } })));
   expect(answer.usage).toMatchObject({ prompt_tokens: 10, completion_tokens: 12, total_tokens: 22 });
+});
+
+test('many choices at once warn of nothing', async () => {
+  expect((await chat(server.url, 'count 3', { n: 32 })).status).toBe(200);
+  expect(server.stderr()).toBe('');
 });
 
 test('a streamed answer carries usage in a last chunk of its own when asked for, and null before', async () => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Model, ModelCall } from '../models/model.ts';
 import { addUsage, Choice, type Generation } from '../openai/generation.ts';
 import { type ChatEvent, Failure, type Usage } from '../sdk/index.ts';
@@ -16,12 +17,23 @@ export async function generate(model: Model, generation: Generation, call: Model
   if (requests.length === 1) return (await generateChoice(model, generation, 0, call, take)) ?? noUsage;
   const stop = new AbortController();
   const signal = AbortSignal.any([call.signal, stop.signal]);
+  // Every choice listens to it in several places.
+  setMaxListeners(0, signal);
+  const { id, principal, log } = call;
+  const within: ModelCall = {
+    id,
+    principal,
+    log,
+    signal,
+    media: (url) => call.media(url),
+    admitted: (instance, waitedMs) => call.admitted?.(instance, waitedMs),
+  };
   const usages: (Usage | undefined)[] = [];
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < requests.length) {
       const choice = next++;
-      usages[choice] = await generateChoice(model, generation, choice, { ...call, signal }, take);
+      usages[choice] = await generateChoice(model, generation, choice, within, take);
     }
   };
   try {
