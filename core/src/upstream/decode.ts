@@ -102,13 +102,29 @@ export class Decoder {
       this.#done = true;
       return;
     }
-    let chunk: Chunk;
+    let chunk: Chunk | null;
     try {
-      chunk = JSON.parse(data) as Chunk;
+      chunk = JSON.parse(data) as Chunk | null;
     } catch {
-      this.#error = new Failure('backend_failed', `${this.#upstream.title} sent an event that is no JSON`);
+      this.#error = this.#broken('an event that is no JSON');
       return;
     }
+    if (typeof chunk !== 'object' || chunk === null) {
+      this.#error = this.#broken('an event that is no object');
+      return;
+    }
+    try {
+      this.#chunk(chunk);
+    } catch {
+      this.#error = this.#broken('an event that is no chunk of an answer');
+    }
+  }
+
+  #broken(what: string): Failure {
+    return new Failure('backend_failed', `${this.#upstream.title} sent ${what}`);
+  }
+
+  #chunk(chunk: Chunk): void {
     if (chunk.error) {
       this.#error = complaint(this.#upstream, chunk.error);
       return;
@@ -118,7 +134,7 @@ export class Decoder {
     if (!choice) return;
     const { delta, text, logprobs, finish_reason } = choice;
     if (delta) this.#delta(delta, logprobs?.content);
-    if (text) this.#events.push({ type: 'text', text });
+    if (typeof text === 'string' && text !== '') this.#events.push({ type: 'text', text });
     if (finish_reason === 'error' || finish_reason === 'abort') {
       this.#error = complaint(this.#upstream, `it gave up the answer (finish_reason ${finish_reason})`);
     } else if (finish_reason) this.#finish = finishOf(finish_reason);
@@ -129,8 +145,9 @@ export class Decoder {
     logprobs?: readonly TokenLogprob[] | null,
   ): void {
     const thought = reasoning_content ?? reasoning;
-    if (thought) this.#events.push({ type: 'reasoning', text: thought });
-    if (content) this.#events.push({ type: 'text', text: content, ...(logprobs && { logprobs }) });
+    if (typeof thought === 'string' && thought !== '') this.#events.push({ type: 'reasoning', text: thought });
+    if (typeof content === 'string' && content !== '')
+      this.#events.push({ type: 'text', text: content, ...(logprobs && { logprobs }) });
     for (const { index = 0, id, function: called } of tool_calls ?? []) {
       this.#events.push({
         type: 'tool_call',

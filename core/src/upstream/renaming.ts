@@ -16,31 +16,36 @@ export class Renaming {
   }
 
   apply(bytes: Buffer): Buffer {
+    let renamed = bytes;
     for (const { from, to } of this.#patterns) {
-      let at = bytes.indexOf(from);
+      let at = renamed.indexOf(from);
       if (at === -1) continue;
       const pieces: Buffer[] = [];
       let begin = 0;
-      for (; at !== -1; at = bytes.indexOf(from, begin)) {
-        pieces.push(bytes.subarray(begin, at), to);
+      for (; at !== -1; at = renamed.indexOf(from, begin)) {
+        pieces.push(renamed.subarray(begin, at), to);
         begin = at + from.length;
       }
-      pieces.push(bytes.subarray(begin));
-      return Buffer.concat(pieces);
+      pieces.push(renamed.subarray(begin));
+      renamed = Buffer.concat(pieces);
     }
-    return bytes;
+    return renamed;
   }
 
   /** How many bytes at the end may be the beginning of what is looked for. */
   begun(bytes: Buffer): number {
     // Where whole events or lines end nothing has begun.
     if (bytes[bytes.length - 1] === 0x0a) return 0;
+    let longest = 0;
     for (const { from } of this.#patterns) {
-      for (let length = Math.min(from.length - 1, bytes.length); length > 0; length--) {
-        if (from.compare(bytes, bytes.length - length, bytes.length, 0, length) === 0) return length;
+      // The quote that ends a name is none that begins one.
+      const whole = bytes.length >= from.length && from.compare(bytes, bytes.length - from.length) === 0;
+      if (whole) return 0;
+      for (let length = Math.min(from.length - 1, bytes.length); length > longest; length--) {
+        if (from.compare(bytes, bytes.length - length, bytes.length, 0, length) === 0) longest = length;
       }
     }
-    return 0;
+    return longest;
   }
 }
 

@@ -61,7 +61,7 @@ export class StreamGuard {
     if (this.#done) return held;
     if (held && !this.#loose && saysDone(held, true)) {
       this.#done = true;
-      return Buffer.concat([held, Buffer.from('\n\n')]);
+      return Buffer.concat([held, Buffer.from(held[held.length - 1] === lf ? '\n' : '\n\n')]);
     }
     return this.#loose ? Buffer.from('\n\n') : undefined;
   }
