@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import type { Model, ModelCall } from '../models/model.ts';
 import { addUsage, Choice, type Generation } from '../openai/generation.ts';
 import { type ChatEvent, Failure, type Usage } from '../sdk/index.ts';
@@ -17,8 +16,6 @@ export async function generate(model: Model, generation: Generation, call: Model
   if (requests.length === 1) return (await generateChoice(model, generation, 0, call, take)) ?? noUsage;
   const stop = new AbortController();
   const signal = AbortSignal.any([call.signal, stop.signal]);
-  // Every choice listens to it in several places.
-  setMaxListeners(0, signal);
   const { id, principal, log } = call;
   const within: ModelCall = {
     id,
