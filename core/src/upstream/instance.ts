@@ -1,6 +1,5 @@
 import {
   type Call,
-  type ChatEvent,
   type ChatRequest,
   type CompletionRequest,
   type EmbedRequest,
@@ -13,6 +12,7 @@ import {
   type RelayTask,
   relayTasks,
   type Sink,
+  type Tasks,
 } from '../sdk/index.ts';
 import { converse, inquire, type Question } from './converse.ts';
 import { type UsageBody, usageOf } from './decode.ts';
@@ -49,10 +49,23 @@ const discoveryMs = 3_000;
 export class UpstreamInstance implements Instance {
   readonly #model: UpstreamModel;
   readonly #fleet: Fleet;
+  // Properties, since a method that is there is a task that is offered.
+  readonly chat?: Tasks['chat'];
+  readonly complete?: Tasks['complete'];
+  readonly embed?: Tasks['embed'];
 
   constructor(model: UpstreamModel) {
+    const { id, options, log, metrics, tasks = relayTasks } = model;
+    const fleet = new Fleet(id, options, log, metrics.of(id));
     this.#model = model;
-    this.#fleet = new Fleet(model.id, model.options, model.log, model.metrics.of(model.id));
+    this.#fleet = fleet;
+    if (tasks.includes('chat')) {
+      this.chat = (request, call) => converse(fleet, question('/v1/chat/completions', request), call);
+    }
+    if (tasks.includes('complete')) {
+      this.complete = (request, call) => converse(fleet, question('/v1/completions', request), call);
+    }
+    if (tasks.includes('embed')) this.embed = (request, call) => this.#embed(request, call);
   }
 
   async load(signal: AbortSignal): Promise<Facts> {
@@ -90,15 +103,7 @@ export class UpstreamInstance implements Instance {
     return this.#fleet.forward(request, sink, call);
   }
 
-  chat(request: ChatRequest, call: Call): AsyncIterable<ChatEvent> {
-    return converse(this.#fleet, question('/v1/chat/completions', request), call);
-  }
-
-  complete(request: CompletionRequest, call: Call): AsyncIterable<ChatEvent> {
-    return converse(this.#fleet, question('/v1/completions', request), call);
-  }
-
-  async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
+  async #embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
     const asked: Question = {
       path: '/v1/embeddings',
       body: (model) => encodeEmbedding(request, model),

@@ -24,6 +24,9 @@ const clients: Readonly<Record<number, FailureCode>> = {
   413: 'payload_too_large',
   422: 'invalid_request',
   429: 'rate_limited',
+  // About the request too: it asks for a task that this server was not started with. A client must not be able to make
+  // a healthy server look unwell with it.
+  501: 'unsupported_task',
 };
 
 /** `retryAfter`: the header as it came. */
@@ -37,7 +40,7 @@ export function refusalOf(upstream: Upstream, status: number, retryAfter: string
       upstream,
     );
     const failure = new Failure(code, text, { ...patience });
-    const passes = isOpenAiError(body) && !body.includes(upstream.host.key ?? '\0');
+    const passes = status < 500 && isOpenAiError(body) && !body.includes(upstream.host.key ?? '\0');
     return { failure, unwell: false, ...(passes && { body }) };
   }
   const { title } = upstream;
@@ -81,9 +84,11 @@ function waitOf(header: string | undefined): number | undefined {
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 3_600_000) : undefined;
 }
 
+/** All four members: llama-server leaves `param` out, and clients were promised one shape. */
 function isOpenAiError(body: Buffer): boolean {
-  const error = parsed(body)?.error;
-  return typeof error === 'object' && error !== null && typeof (error as { message?: unknown }).message === 'string';
+  const error = parsed(body)?.error as Record<string, unknown> | null | undefined;
+  if (typeof error !== 'object' || error === null || typeof error.message !== 'string') return false;
+  return ['type', 'param', 'code'].every((member) => member in error);
 }
 
 /** What servers call their sentence: OpenAI's shape, vLLM's older one, FastAPI's, a plain string. */
