@@ -110,12 +110,16 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
   const facts = model.facts ?? (await model.known(exchange.signal));
   if (!facts.relays?.includes('transcribe')) throw unserved(model.id, model, transcriptions);
   if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
+  const { body, span } = upload.forward(
+    upload.model ?? model.id,
+    (late) => around.models.find(late, principal) === model,
+  );
   const raw: RawRequest = {
     task: 'transcribe',
     path: transcriptions.paths[0],
-    headers: { 'content-type': request.headers['content-type'] ?? 'multipart/form-data' },
-    body: upload.body,
-    model: upload.span,
+    headers: { 'content-type': upload.contentType },
+    body,
+    model: span,
     stream: false,
     header: readable(request),
   };

@@ -1,75 +1,95 @@
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../sdk/index.ts';
+import { type FormPiece, FormReader } from './form.ts';
 
 /** How far into an upload the field `model` is looked for before the file is passed on, where that is safe. Bytes. */
 const headLimit = 64 * 1024;
-/** A model's name and what may stand around it. */
-const nameLimit = 1_024;
 
 export interface Upload {
-  /** Undefined when the form does not name one early enough. */
+  /** As the form names it; undefined when it does not, or not early enough. */
   readonly model: string | undefined;
-  /** Where the name stands in the first chunk of `body`. */
-  readonly span: { readonly start: number; readonly end: number } | undefined;
+  readonly contentType: string;
+  /**
+   * The form as it goes on, while it arrives: led by the field `model` with this name, wherever the form had it.
+   * `same`: whether a name that comes late means that model too; where not, it throws or the stream fails.
+   */
+  forward(name: string, same: (late: string) => boolean): Forwarded;
+}
+
+export interface Forwarded {
   readonly body: Readable;
+  /** Where the name stands in the first chunk of `body`. */
+  readonly span: { readonly start: number; readonly end: number };
 }
 
 /**
- * Reads a multipart form (RFC 7578) up to its field `model` and gives the whole of it as a stream. When the file comes
- * first and `onlyOne` model could be meant, it does not wait for the name. Throws `payload_too_large`.
+ * Reads a form up to its field `model`. When the file comes first and `onlyOne` model could be meant, it does not wait for
+ * the name; else the file is kept in memory until the name comes. Throws `invalid_request` and `payload_too_large`.
  */
 export async function readUpload(request: FastifyRequest, limit: number, onlyOne: boolean): Promise<Upload> {
-  const source = request.body as Readable;
-  const bound = onlyOne ? Math.min(headLimit, limit) : limit;
-  const boundary = /boundary="?([^";]+)"?/i.exec(request.headers['content-type'] ?? '')?.[1];
-  if (!boundary) {
-    throw new Failure('invalid_request', 'The form has no boundary in its Content-Type.');
-  }
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
-  let head = Buffer.alloc(0);
-  let span: Upload['span'];
-  let ended = false;
-  source.once('end', () => {
-    ended = true;
-  });
-  while (!span && !ended && head.length < bound) {
-    const chunk = source.read() as Buffer | null;
-    if (chunk === null) {
-      await Promise.race([once(source, 'readable'), once(source, 'end'), once(source, 'close')]);
-      if (source.destroyed && !ended) throw new Failure('cancelled', 'The client closed the connection.');
-      continue;
-    }
-    const from = Math.max(0, head.length - nameLimit);
-    head = Buffer.concat([head, chunk]);
-    span = modelSpan(head, boundary, from);
+  const { headers } = request;
+  const boundary = /;\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s";]{1,70}))/i.exec(headers['content-type'] ?? '');
+  const mark = boundary?.[1] ?? boundary?.[2];
+  if (mark === undefined) throw new Failure('invalid_request', 'The form has no boundary in its Content-Type.');
+  if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const pieces = piecesOf(request.body as Readable, new FormReader(mark), limit);
+  const held: FormPiece[] = [];
+  let size = 0;
+  let model: string | undefined;
+  while (model === undefined && (!onlyOne || size < headLimit)) {
+    const { done, value } = await pieces.next();
+    if (done) break;
+    held.push(value);
+    if (value.type === 'model') model = value.value;
+    else size += value.bytes.length;
   }
   return {
-    model: span && head.toString('utf8', span.start, span.end),
-    span,
-    body: Readable.from(joined(head, source, limit), { objectMode: false }),
+    model,
+    // Our own: of two boundaries the server behind could take the other.
+    contentType: `multipart/form-data; boundary="${mark}"`,
+    forward(name, same) {
+      const front = Buffer.from(`--${mark}\r\nContent-Disposition: form-data; name="model"\r\n\r\n`);
+      const bytes = Buffer.from(name);
+      return {
+        body: Readable.from(forwarded(Buffer.concat([front, bytes]), held, pieces, same), { objectMode: false }),
+        span: { start: front.length, end: front.length + bytes.length },
+      };
+    },
   };
 }
 
-/** The value of the field `model`, once its end is there too. */
-function modelSpan(head: Buffer, boundary: string, from: number): Upload['span'] {
-  const text = head.toString('latin1', from);
-  const field = /\r\nContent-Disposition:\s*form-data;\s*name="?model"?\s*\r\n(?:[^\r\n]+\r\n)*\r\n/i.exec(text);
-  if (!field) return undefined;
-  const start = from + field.index + field[0].length;
-  const end = head.indexOf(`\r\n--${boundary}`, start, 'latin1');
-  return end === -1 || end - start > nameLimit ? undefined : { start, end };
+async function* forwarded(
+  front: Buffer,
+  held: readonly FormPiece[],
+  rest: AsyncGenerator<FormPiece>,
+  same: (late: string) => boolean,
+): AsyncGenerator<Buffer> {
+  yield front;
+  for (const piece of held) if (piece.type === 'bytes') yield piece.bytes;
+  for await (const piece of rest) {
+    if (piece.type === 'bytes') yield piece.bytes;
+    else if (!same(piece.value)) {
+      const reason = 'The form names a model behind its file that is not the one that takes uploads here.';
+      throw new Failure('model_not_found', reason, { param: 'model' });
+    }
+  }
 }
 
-async function* joined(head: Buffer, rest: Readable, limit: number): AsyncGenerator<Buffer> {
-  let size = head.length;
-  yield head;
-  for await (const chunk of rest) {
-    size += (chunk as Buffer).length;
+async function* piecesOf(source: Readable, reader: FormReader, limit: number): AsyncGenerator<FormPiece> {
+  let size = 0;
+  // Not by for-await: leaving that early would destroy the request, and with it the way to answer.
+  const chunks = source.iterator({ destroyOnReturn: false });
+  for (;;) {
+    const { done, value } = await chunks.next().catch((cause: unknown) => {
+      throw new Failure('cancelled', 'The client closed the connection.', { cause });
+    });
+    if (done) break;
+    size += (value as Buffer).length;
     if (size > limit) throw tooLarge();
-    yield chunk as Buffer;
+    yield* reader.push(value as Buffer);
   }
+  yield* reader.end();
 }
 
 function tooLarge(): Failure {

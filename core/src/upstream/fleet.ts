@@ -124,14 +124,15 @@ export class Fleet {
 
   #note(upstream: Upstream, attempt: Attempt | undefined, signal: AbortSignal): void {
     const before = upstream.breaker.state();
-    if (signal.aborted) upstream.breaker.leave();
+    const unknown = signal.aborted || attempt?.blameless === true;
+    if (unknown) upstream.breaker.leave();
     else if (!attempt || (attempt.refusal && !attempt.refusal.unwell)) upstream.breaker.succeed();
     else upstream.breaker.fail();
     const wait = attempt?.refusal && attempt.failure.retryAfterMs;
     if (wait) upstream.busyUntil = Date.now() + wait;
     this.#metrics.attempted(
       upstream,
-      signal.aborted ? 'cancelled' : attempt ? (attempt.refusal?.unwell === false ? 'refused' : 'failed') : 'ok',
+      unknown ? 'cancelled' : attempt ? (attempt.refusal?.unwell === false ? 'refused' : 'failed') : 'ok',
     );
     const after = upstream.breaker.state();
     if (after !== before) {

@@ -15,6 +15,8 @@ export interface Attempt {
   readonly failure: Failure;
   /** The upstream is to blame, and nothing of its reply was sent: another may be asked. */
   readonly again: boolean;
+  /** The client's own upload was at fault: nothing is known of the upstream. */
+  readonly blameless?: true;
   readonly refusal?: Refusal;
   readonly status?: number;
 }
@@ -187,8 +189,10 @@ class Handler implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#over) return;
+    // A Failure comes out of the body, which is still being read from the client.
+    if (error instanceof Failure) this.#settle({ failure: error, again: false, blameless: true });
     // It had said what it had to say.
-    if (this.#mode === 'error') this.#refuse();
+    else if (this.#mode === 'error') this.#refuse();
     else if (this.#mode !== 'events' || !this.#endEvents()) this.#fail(failureOf(error, this.#passage.upstream));
   }
 
