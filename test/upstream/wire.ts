@@ -91,7 +91,7 @@ export function dataOf(body: string): readonly string[] {
 export function verdict({ status, body, whole }: Wired): 'whole' | 'failed' {
   if (status === 0) throw new Error('no reply at all');
   const data = dataOf(body);
-  const done = data.indexOf('[DONE]');
+  const done = data.findIndex((event) => event === '[DONE]' || event.startsWith('{"type":"response.completed"'));
   if (status >= 400) {
     if (!whole || typeof JSON.parse(body).error.message !== 'string') throw new Error(`a broken error: ${body}`);
     return 'failed';

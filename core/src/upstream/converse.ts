@@ -40,7 +40,7 @@ export async function* converse(
         }
       } catch (thrown) {
         // How the connection ends after the answer is whole does not matter.
-        if (!decoder.done || call.signal.aborted) throw thrown;
+        if (call.signal.aborted || !decoder.close()) throw thrown;
       }
       const rest = decoder.end();
       over = true;

@@ -60,8 +60,9 @@ export class Decoder {
     });
   }
 
-  /** The upstream said that the answer is whole. */
-  get done(): boolean {
+  /** No more comes. Whether the upstream had said that the answer is whole. */
+  close(): boolean {
+    this.#parser.feed('\n\n');
     return this.#done;
   }
 
@@ -81,9 +82,9 @@ export class Decoder {
 
   /** The last events. Throws `failure`, and when the stream did not say that it was over. */
   end(): readonly ChatEvent[] {
-    this.#parser.feed('\n\n');
+    const done = this.close();
     if (this.#error) throw this.#error;
-    if (!this.#finish || !this.#done) {
+    if (!this.#finish || !done) {
       throw new Failure(
         'backend_failed',
         `${this.#upstream.title} ended its stream without saying that the answer is whole`,
