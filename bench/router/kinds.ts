@@ -96,7 +96,9 @@ const vllmRouter: Kind = {
   launch: async (port, upstream) => {
     const program = await found('vllm-router', python);
     const address = ['--host', '127.0.0.1', '--port', String(port)];
-    return program === undefined ? undefined : { child: start(program, [...address, '--worker-urls', upstream, '--policy', 'round_robin']) };
+    return program === undefined
+      ? undefined
+      : { child: start(program, [...address, '--worker-urls', upstream, '--policy', 'round_robin']) };
   },
 };
 
@@ -107,7 +109,9 @@ const sglangRouter: Kind = {
     const program = await found('python', python);
     const address = ['--host', '127.0.0.1', '--port', String(port), '--prometheus-port', String(port + 1_000)];
     const worker = ['--worker-urls', upstream, '--policy', 'round_robin'];
-    return program === undefined ? undefined : { child: start(program, ['-m', 'sglang_router.launch_router', ...address, ...worker]) };
+    return program === undefined
+      ? undefined
+      : { child: start(program, ['-m', 'sglang_router.launch_router', ...address, ...worker]) };
   },
 };
 

@@ -22,25 +22,33 @@ export class Exchange {
   principal: Principal | undefined;
   readonly #abort = new AbortController();
   readonly #emit: Observer;
-  readonly #method: string;
-  readonly #route: string;
   readonly #begin = performance.now();
   #lastOutput: number | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #cut: NodeJS.Timeout | undefined;
   readonly #reply: FastifyReply['raw'];
-  readonly #settled: { -readonly [K in keyof Settled]?: Settled[K] } = {};
+  /** Filled as the call goes on; what observers get at its end. */
+  readonly #settled: { -readonly [K in keyof Settled]: Settled[K] };
   #answered = false;
   #over = false;
   readonly #afterwards: ((usage: Usage | undefined) => void)[] = [];
 
-  constructor(request: FastifyRequest, reply: FastifyReply, operation: Operation, emit: Observer) {
+  constructor(request: FastifyRequest, reply: FastifyReply, route: string, operation: Operation, emit: Observer) {
     this.id = request.id;
     this.operation = operation;
     this.#emit = emit;
     this.#reply = reply.raw;
-    this.#method = request.method;
-    this.#route = request.routeOptions.url ?? 'unknown';
+    this.#settled = {
+      type: 'settled',
+      call: request.id,
+      operation,
+      method: request.method,
+      route,
+      status: 0,
+      outcome: 'ok',
+      stream: false,
+      totalMs: 0,
+    };
     emit({ type: 'received', call: this.id, operation });
     reply.raw.once('close', () => this.#settle(reply.raw.statusCode));
   }
@@ -61,8 +69,9 @@ export class Exchange {
     this.#settled.model = model;
     this.#settled.backend = backend;
     this.#settled.stream = stream;
-    const late = new Failure('timeout', `${model} did not finish within ${deadlineMs / 1000} s.`);
-    this.#deadline = setTimeout(() => this.abort(late), deadlineMs);
+    // Made when it is due: an error takes a picture of the stack.
+    const late = (): Failure => new Failure('timeout', `${model} did not finish within ${deadlineMs / 1000} s.`);
+    this.#deadline = setTimeout(() => this.abort(late()), deadlineMs);
   }
 
   /** How the reply travels. */
@@ -116,20 +125,12 @@ export class Exchange {
       this.#abort.abort(gone);
     }
     for (const run of this.#afterwards) run(this.#settled.usage);
-    const { code } = this.#settled;
-    this.#emit({
-      stream: false,
-      ...this.#settled,
-      type: 'settled',
-      call: this.id,
-      operation: this.operation,
-      method: this.#method,
-      route: this.#route,
-      status: code === 'cancelled' ? 499 : status,
-      outcome: outcomeOf(code, status),
-      totalMs: performance.now() - this.#begin,
-      ...(this.principal && { principal: this.principal.name }),
-    });
+    const settled = this.#settled;
+    settled.status = settled.code === 'cancelled' ? 499 : status;
+    settled.outcome = outcomeOf(settled.code, status);
+    settled.totalMs = performance.now() - this.#begin;
+    if (this.principal) settled.principal = this.principal.name;
+    this.#emit(settled);
   }
 }
 

@@ -63,12 +63,15 @@ export interface ServerOptions {
 export class Server {
   readonly #app: FastifyInstance;
   readonly #options: ServerOptions;
+  /** Only this machine can reach it. */
+  readonly #local: boolean;
   readonly #underway = new Set<Exchange>();
   #draining = false;
   #idle: (() => void) | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#local = loopback.test(options.host);
     this.#app = fastify({
       logger: false,
       bodyLimit: options.bodyLimit,
@@ -124,11 +127,13 @@ export class Server {
     app.decorateRequest('exchange');
 
     app.addHook('onRequest', (request, reply, next) => {
-      const { operation = 'other', open = false } = request.routeOptions.config;
-      const exchange = new Exchange(request, reply, operation, options.emit);
+      // Read once: Fastify makes the object anew each time.
+      const { url: route = 'unknown', config } = request.routeOptions;
+      const { operation = 'other', open = false } = config;
+      const exchange = new Exchange(request, reply, route, operation, options.emit);
       request.exchange = exchange;
       this.#underway.add(exchange);
-      reply.raw.once('close', () => {
+      exchange.whenSettled(() => {
         this.#underway.delete(exchange);
         if (this.#underway.size === 0) this.#idle?.();
       });
@@ -146,7 +151,7 @@ export class Server {
           : authentication.authenticate(request.id, request.raw);
         // Here and not in a handler: what is wrong with the body of a request to nowhere is no news.
         if (request.is404) throw known.failure(request.method, pathOf(request));
-        if (this.#draining && !probes.has(request.routeOptions.url ?? '')) {
+        if (this.#draining && !probes.has(route)) {
           throw new Failure('shutting_down', 'The server is shutting down; try another one, or again later.', {
             retryAfterMs: 5_000,
           });
@@ -205,7 +210,7 @@ export class Server {
 
   /** A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding); then `Host` is that name. */
   #checkHost(request: FastifyRequest): void {
-    if (!loopback.test(this.#options.host)) return;
+    if (!this.#local) return;
     const host = (request.headers.host ?? '').replace(/:\d+$/, '');
     if (loopback.test(host) || host === '' || this.#options.hosts.includes(host)) return;
     throw new Failure(

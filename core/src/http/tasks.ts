@@ -63,7 +63,7 @@ async function serveJson(
   exchange.aim(model.id, definition.backend.name, body.stream, definition.timeout);
   const facts = model.facts ?? (await model.known(exchange.signal));
   if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
-  const call = callOf(request, around);
+  const call = new ExchangeCall(exchange, around);
 
   const relays = facts.relays?.includes(task) === true;
   const own = reads !== undefined && (model.tasks as readonly string[]).includes(task);
@@ -123,7 +123,7 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
     stream: false,
     header: readable(request),
   };
-  await relay(reply, exchange, model, raw, callOf(request, around), around);
+  await relay(reply, exchange, model, raw, new ExchangeCall(exchange, around), around);
 }
 
 /** Asks every limiter. What one has granted is settled with the call, also when another says no. */
@@ -185,19 +185,34 @@ function unserved(name: string, model: Model, { paths }: Endpoint): Failure {
   return new Failure('unsupported_task', `${name} does not serve ${paths[0]}; it serves ${can}.`, { param: 'model' });
 }
 
-function callOf(request: FastifyRequest, { log, media }: TaskSurroundings): ModelCall {
-  const { exchange } = request;
-  return {
-    id: exchange.id,
-    signal: exchange.signal,
-    // Made when used: most calls log nothing but their one line.
-    get log() {
-      return log.child({ request: exchange.id });
-    },
-    principal: exchange.principal?.name ?? anonymous.name,
-    media: (url) => media(url, exchange.signal),
-    admitted: (instance, waitedMs) => exchange.admitted(instance, waitedMs),
-  };
+/** A class and not a literal: a literal with a getter is made slowly, and this is one per call. */
+class ExchangeCall implements ModelCall {
+  readonly id: string;
+  readonly signal: AbortSignal;
+  readonly principal: string;
+  readonly #exchange: Exchange;
+  readonly #around: TaskSurroundings;
+
+  constructor(exchange: Exchange, around: TaskSurroundings) {
+    this.id = exchange.id;
+    this.signal = exchange.signal;
+    this.principal = exchange.principal?.name ?? anonymous.name;
+    this.#exchange = exchange;
+    this.#around = around;
+  }
+
+  /** Made when used: most calls log nothing but their one line. */
+  get log(): Log {
+    return this.#around.log.child({ request: this.id });
+  }
+
+  media(url: string): Promise<Media> {
+    return this.#around.media(url, this.signal);
+  }
+
+  admitted(instance: number, waitedMs: number): void {
+    this.#exchange.admitted(instance, waitedMs);
+  }
 }
 
 const credentials = /^(?:authorization|cookie|proxy-|x-api-key|api-key)/i;

@@ -24,7 +24,7 @@ export function withoutSecrets<T extends object>(value: T, depth = 0): T {
   let copy: Record<string, unknown> | undefined;
   for (const name of Object.keys(value)) {
     const inner = (value as Record<string, unknown>)[name];
-    const clean = names.has(name.toLowerCase())
+    const clean = isSecret(name)
       ? '[redacted]'
       : walkable(inner) && depth < maxDepth
         ? withoutSecrets(inner, depth + 1)
@@ -35,6 +35,18 @@ export function withoutSecrets<T extends object>(value: T, depth = 0): T {
   }
   return (copy ?? value) as T;
 }
+
+/** Names of fields come from code and are few; remembered, since making one lower-case costs more than all else here. */
+function isSecret(name: string): boolean {
+  let secret = seen.get(name);
+  if (secret === undefined) {
+    secret = names.has(name.toLowerCase());
+    if (seen.size < 1_000) seen.set(name, secret);
+  }
+  return secret;
+}
+
+const seen = new Map<string, boolean>();
 
 /** Plain data; an error or a buffer has a form of its own. */
 function walkable(value: unknown): value is object {

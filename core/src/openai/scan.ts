@@ -13,13 +13,17 @@ export interface Scan {
   readonly inside: number;
 }
 
+/** Levels of nesting that a request may have: far above what clients send, far below what exhausts a stack. */
+const depthLimit = 64;
+
 const quote = 0x22;
 const backslash = 0x5c;
 
 /**
  * Finds the members of the object that a body is, in one pass that skips strings natively: tens of µs for a 5 MB image,
- * where parsing takes milliseconds. Checks only what it needs to find its way. Throws `invalid_request`, also for a
- * member that comes twice: who reads the first and who reads the last would see two different requests.
+ * where parsing takes milliseconds. Checks only what it needs to find its way. Throws `invalid_request`, also for what
+ * is nested too deep and for a member that comes twice: who reads the first and who reads the last would see two
+ * different requests.
  */
 export function scan(bytes: Buffer): Scan {
   const members = new Map<string, Span>();
@@ -111,18 +115,36 @@ function value(bytes: Buffer, from: number): number {
       at = string(bytes, at);
       continue;
     }
-    if (byte === 0x7b || byte === 0x5b) depth++;
-    else if ((byte === 0x7d || byte === 0x5d) && --depth === 0) return at + 1;
+    if (byte === 0x7b || byte === 0x5b) {
+      // With the object around it.
+      if (++depth >= depthLimit) throw tooDeep();
+    } else if ((byte === 0x7d || byte === 0x5d) && --depth === 0) return at + 1;
     at++;
   }
 }
 
 function literal(bytes: Buffer, from: number): number {
   let at = from;
-  // Letters, digits, sign, point.
-  while (at < bytes.length && /[\w+.-]/.test(String.fromCharCode(bytes[at] as number))) at++;
+  while (inLiteral(bytes[at])) at++;
   if (at === from) throw broken();
   return at;
+}
+
+/** Letters, digits, sign, point. */
+function inLiteral(byte = 0): boolean {
+  return (
+    (byte >= 0x61 && byte <= 0x7a) ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    (byte >= 0x41 && byte <= 0x5a) ||
+    byte === 0x2b ||
+    byte === 0x2d ||
+    byte === 0x2e ||
+    byte === 0x5f
+  );
+}
+
+function tooDeep(): Failure {
+  return new Failure('invalid_request', `The request body is nested more than ${depthLimit} levels deep.`);
 }
 
 function broken(): Failure {

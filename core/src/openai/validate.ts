@@ -1,34 +1,24 @@
+import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import { Failure } from '../sdk/index.ts';
 
-/** Levels of nesting that a request may have: far above what clients send, far below what exhausts a stack. */
-const depthLimit = 64;
-
-/** Reads a body as JSON object. Throws `invalid_request`. */
-export function parseJson(bytes: Uint8Array): Record<string, unknown> {
+/** Reads a body as JSON object. Throws `invalid_request`. How deep it is, `scan` has seen. */
+export function parseJson(bytes: Buffer): Record<string, unknown> {
+  if (!isUtf8(bytes)) throw unreadable('it is not valid UTF-8');
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(bytes));
-  } catch (thrown) {
-    const why = thrown instanceof SyntaxError ? 'it is not valid JSON' : 'it is not valid UTF-8';
-    throw new Failure('invalid_request', `The request body could not be read: ${why}.`);
+    value = JSON.parse(bytes.toString());
+  } catch {
+    throw unreadable('it is not valid JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new Failure('invalid_request', 'The request body must be a JSON object.');
   }
-  if (deeperThan(value, depthLimit)) {
-    throw new Failure('invalid_request', `The request body is nested more than ${depthLimit} levels deep.`);
-  }
   return value as Record<string, unknown>;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function deeperThan(value: unknown, limit: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (limit === 0) return true;
-  for (const key in value) if (deeperThan((value as Record<string, unknown>)[key], limit - 1)) return true;
-  return false;
+function unreadable(why: string): Failure {
+  return new Failure('invalid_request', `The request body could not be read: ${why}.`);
 }
 
 /** Checks a body against a schema. Throws `invalid_request` that names the first field at fault in OpenAI's way: `messages[0].role`. */

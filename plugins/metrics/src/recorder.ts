@@ -62,17 +62,16 @@ export class Recorder {
   }
 
   #settled(settled: Settled): void {
-    const { operation, outcome, stream, totalMs, usage, finishReason, ...named } = settled;
-    const { model = unknown, backend = unknown } = named;
+    const { operation, outcome, stream, totalMs, usage, finishReason } = settled;
+    const { model = unknown, backend = unknown, lane, ttftMs } = settled;
     this.#requests.of(model, backend, operation, outcome, finishReason ?? 'none').inc();
     this.#durations.of(model, backend, operation, String(stream)).observe(totalMs / 1000);
-    if (usage === undefined || named.model === undefined) return;
+    if (usage === undefined || settled.model === undefined) return;
     const series = this.#model(model, backend);
     series.promptTokens.inc(usage.promptTokens);
     series.generationTokens.inc(usage.completionTokens);
     series.cachedTokens.inc(usage.cachedTokens ?? 0);
     // A relayed chunk is not a token, so there is no time between tokens but their mean.
-    const { lane, ttftMs } = named;
     if (lane !== 'relay' || !stream || ttftMs === undefined || usage.completionTokens < 2) return;
     series.interToken.observe((totalMs - ttftMs) / 1000 / (usage.completionTokens - 1));
   }
