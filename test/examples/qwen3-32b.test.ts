@@ -27,7 +27,7 @@ describe(`examples/qwen3-32b.yaml in front of ${product}`, () => {
     const headers = { 'content-type': 'application/json' };
     const reply = await fetch(`${server.url}/v1/chat/completions`, { method: 'POST', headers, body });
     expect(reply.status).toBe(400);
-    expect(await reply.json()).toMatchObject({ error: { type: 'invalid_request_error', param: null } });
+    expect(await reply.json()).toMatchObject({ error: { type: 'invalid_request_error', code: 'invalid_request' } });
   });
 
   test('the operator sees in /metrics which upstream is up', async () => {

@@ -141,7 +141,8 @@ describe(`examples/three-upstreams.yaml in front of ${product}`, () => {
 
   test.each([
     ['no messages', { messages: undefined }, 400, 'invalid_request', 'messages'],
-    ['messages that are no list', { messages: 'hello' }, 400, 'invalid_request', null],
+    // Some servers say which field it is.
+    ['messages that are no list', { messages: 'hello' }, 400, 'invalid_request', expect.toBeOneOf([null, 'messages'])],
     ['a model that is not there', { model: 'model/model_mars' }, 404, 'model_not_found', 'model'],
   ])('%s is an error in the shape of the document', async (_what, more, status, code, param) => {
     const reply = await post({ model: models[0], messages, ...more });
