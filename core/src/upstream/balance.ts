@@ -7,7 +7,8 @@ const patience = 2;
  * Which server gets a call: of those that are available the one with the fewest calls under way for its weight. With a
  * `key` (affinity), the same server for the same key for as long as it is available and not much busier than the others;
  * when servers come and go, only the keys of those move (rendezvous hashing, Thaler and Ravishankar 1998).
- * When none is available, the least loaded that was not tried: an answer is possible, silence is not.
+ * When none is available, the one of those not tried that has been failing for longest, since it may be back: an answer is
+ * possible, silence is not.
  */
 export function choose(
   upstreams: readonly Upstream[],
@@ -20,7 +21,7 @@ export function choose(
   let ties = 0;
   for (const upstream of upstreams) {
     if (tried.has(upstream)) continue;
-    if (!desperate || upstream.load < desperate.load) desperate = upstream;
+    if (!desperate || despair(upstream, desperate) < 0) desperate = upstream;
     if (!upstream.available(now)) continue;
     if (!best || upstream.load < best.load) {
       best = upstream;
@@ -34,6 +35,12 @@ export function choose(
     key,
   );
   return preferred && preferred.load <= best.load * patience + 1 ? preferred : best;
+}
+
+/** Below 0: rather the first. A server that just died has the fewest calls of all, so that load comes last. */
+function despair(one: Upstream, other: Upstream): number {
+  const unhealthy = Number(one.healthy === false) - Number(other.healthy === false);
+  return unhealthy || one.breaker.until - other.breaker.until || one.load - other.load;
 }
 
 function rendezvous(upstreams: readonly Upstream[], key: string): Upstream | undefined {

@@ -29,6 +29,11 @@ export class Breaker {
     return now < this.#until ? 'open' : 'half-open';
   }
 
+  /** When it is half-open again, epoch ms; 0 while closed. */
+  get until(): number {
+    return this.#until;
+  }
+
   /** Whether a call may go there now. */
   allows(now = Date.now()): boolean {
     const state = this.state(now);

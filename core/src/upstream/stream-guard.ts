@@ -31,22 +31,10 @@ export class StreamGuard {
     const bytes = this.#held ? Buffer.concat([this.#held, chunk]) : chunk;
     this.#held = undefined;
     const end = endsEvent(bytes) ? bytes.length : lastBoundary(bytes);
-    if (end > 0) {
-      const first = !this.#loose;
-      this.#loose = bytes.length - end > holdLimit;
-      if (this.#loose) return this.#out(bytes, first);
-      if (end < bytes.length) this.#held = bytes.subarray(end);
-      return this.#out(bytes.subarray(0, end), first);
-    }
-    if (!this.#loose && bytes.length <= holdLimit) {
-      this.#held = bytes;
-      return undefined;
-    }
+    // Whether these bytes begin an event.
     const first = !this.#loose;
-    this.#loose = true;
-    // Line breaks may be half of a blank line.
-    let cut = bytes.length;
-    while (cut > 0 && (bytes[cut - 1] === lf || bytes[cut - 1] === cr)) cut--;
+    this.#loose = bytes.length - end > (this.#loose && end === 0 ? 0 : holdLimit);
+    const cut = this.#loose ? textEnd(bytes) : end;
     if (cut < bytes.length) this.#held = bytes.subarray(cut);
     return cut > 0 ? this.#out(bytes.subarray(0, cut), first) : undefined;
   }
@@ -58,6 +46,7 @@ export class StreamGuard {
   rest(): Buffer | undefined {
     const held = this.#held;
     this.#held = undefined;
+    if (this.#complaint !== undefined) return undefined;
     if (this.#done) return held;
     if (held && !this.#loose && saysDone(held, true)) {
       this.#done = true;
@@ -106,6 +95,13 @@ function endsEvent(bytes: Buffer): boolean {
   const { length } = bytes;
   if (bytes[length - 1] !== lf) return false;
   return bytes[length - 2] === lf || (bytes[length - 2] === cr && bytes[length - 3] === lf);
+}
+
+/** Before the line breaks at the end, which may be half of a blank line. */
+function textEnd(bytes: Buffer): number {
+  let end = bytes.length;
+  while (end > 0 && (bytes[end - 1] === lf || bytes[end - 1] === cr)) end--;
+  return end;
 }
 
 /** After the last blank line; 0 when there is none. */
