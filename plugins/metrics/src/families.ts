@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import * as buckets from './buckets.ts';
+import { Late } from './late.ts';
 
 /** Every metric of the server's own, registered in `registry` under the names and labels that docs/metrics.md lists. */
 export function createFamilies(registry: Registry) {
@@ -8,20 +9,24 @@ export function createFamilies(registry: Registry) {
 
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name: `backplane_${name}`, help, labelNames, registers: [registry] });
+  const lateCounter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Late((collect) => new Counter({ name: `backplane_${name}`, help, labelNames, registers: [registry], collect }));
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Gauge({ name: `backplane_${name}`, help, labelNames, registers: [registry] });
+  const lateGauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Late((collect) => new Gauge({ name: `backplane_${name}`, help, labelNames, registers: [registry], collect }));
   const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], bounds: number[]) =>
     new Histogram({ name: `backplane_${name}`, help, labelNames, buckets: bounds, registers: [registry] });
 
   return {
-    requests: counter('requests_total', 'Requests that have ended', [
+    requests: lateCounter('requests_total', 'Requests that have ended', [
       ...model,
       'operation',
       'outcome',
       'finish_reason',
     ]),
-    running: gauge('requests_running', 'Calls that hold a slot of an instance', instance),
-    waiting: gauge('requests_waiting', 'Calls that wait for a slot', model),
+    running: lateGauge('requests_running', 'Calls that hold a slot of an instance', instance),
+    waiting: lateGauge('requests_waiting', 'Calls that wait for a slot', model),
     duration: histogram(
       'request_duration_seconds',
       'From the arrival of a request to its end',
@@ -41,9 +46,9 @@ export function createFamilies(registry: Registry) {
       model,
       buckets.interTokenLatency,
     ),
-    promptTokens: counter('prompt_tokens_total', 'Prompt tokens, cached ones included', model),
-    generationTokens: counter('generation_tokens_total', 'Generated tokens', model),
-    cachedTokens: counter('cached_tokens_total', 'Prompt tokens that came from the KV cache', model),
+    promptTokens: lateCounter('prompt_tokens_total', 'Prompt tokens, cached ones included', model),
+    generationTokens: lateCounter('generation_tokens_total', 'Generated tokens', model),
+    cachedTokens: lateCounter('cached_tokens_total', 'Prompt tokens that came from the KV cache', model),
     state: gauge('instance_state', '1 for the state that the instance is in, 0 for the others', [...instance, 'state']),
     restarts: counter('instance_restarts_total', 'Loads that followed a crash or a failed load', instance),
     load: histogram('instance_load_seconds', 'From the creation of an instance to ready', instance, buckets.load),

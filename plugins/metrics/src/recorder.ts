@@ -1,6 +1,7 @@
 import type { InstanceName, Settled, Signal } from '@backplane/core/sdk';
 import type { Families } from './families.ts';
 import { Kept } from './kept.ts';
+import { Tally } from './late.ts';
 import { InstanceSeries, ModelSeries } from './series.ts';
 
 /** Label of a call that named no configured model; what it named instead is the client's word and never a label. */
@@ -13,7 +14,7 @@ export class Recorder {
   readonly #instances = new Kept(
     (model: string, backend: string, instance: string) => new InstanceSeries(this.#families, model, backend, instance),
   );
-  readonly #requests = new Kept((...labels: string[]) => this.#families.requests.labels(...labels));
+  readonly #requests = new Kept((...labels: string[]) => new Tally(this.#families.requests, ...labels));
   readonly #durations = new Kept((...labels: string[]) => this.#families.duration.labels(...labels));
 
   constructor(families: Families) {
