@@ -20,6 +20,8 @@ export class Exchange {
   readonly operation: Operation;
   /** Undefined on an open route that was called without a key. */
   principal: Principal | undefined;
+  /** Of the server's list. */
+  place = 0;
   readonly #abort = new AbortController();
   readonly #emit: Observer;
   readonly #begin = performance.now();

@@ -24,6 +24,7 @@ import { KnownRoutes } from './missing.ts';
 import { schemaCompilers } from './schema-compilers.ts';
 import { statusRoutes } from './status.ts';
 import { taskRoutes } from './tasks.ts';
+import { Underway } from './underway.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -65,7 +66,7 @@ export class Server {
   readonly #options: ServerOptions;
   /** Only this machine can reach it. */
   readonly #local: boolean;
-  readonly #underway = new Set<Exchange>();
+  readonly #underway = new Underway<Exchange>();
   #draining = false;
   #idle: (() => void) | undefined;
 

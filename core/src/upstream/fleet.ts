@@ -119,7 +119,8 @@ export class Fleet {
 
   #pass(upstream: Upstream, request: RawRequest, sink: Sink, signal: AbortSignal): Promise<Attempt | undefined> {
     const renaming = this.#renamings[upstream.index];
-    return pass({ upstream, request, body: named(request, renaming && this.nameAt(upstream)), sink, signal, renaming });
+    const body = named(request, renaming && this.nameAt(upstream));
+    return pass({ upstream, request, body, sink, signal, renaming, timeouts: this.#options.timeouts });
   }
 
   #note(upstream: Upstream, attempt: Attempt | undefined, signal: AbortSignal): void {

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { Failure, type RawRequest, type Sink } from '../sdk/index.ts';
-import { failureOf } from './outage.ts';
+import type { UpstreamOptions } from './options.ts';
+import { failureOf, silenceOf } from './outage.ts';
 import { complaint, errorLimit, type Refusal, refusalOf } from './refusal.ts';
 import { type Renaming, RenamingStream } from './renaming.ts';
 import { StreamGuard } from './stream-guard.ts';
@@ -27,6 +28,7 @@ export interface Passage {
   readonly body: Uint8Array | Readable;
   readonly sink: Sink;
   readonly signal: AbortSignal;
+  readonly timeouts: UpstreamOptions['timeouts'];
   /** Undefined when the names are the same. */
   readonly renaming: Renaming | undefined;
 }
@@ -51,6 +53,9 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
           ...upstream.credentials,
         },
         body: body as Buffer | Readable,
+        // Watched here: undici keeps a timer it has dropped for a second, and all that hangs on it.
+        headersTimeout: 0,
+        bodyTimeout: 0,
       },
       handler,
     );
@@ -59,7 +64,7 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
   });
 }
 
-type Mode = 'head' | 'events' | 'gather' | 'pass' | 'error';
+type Mode = 'head' | 'begun' | 'events' | 'gather' | 'pass' | 'error';
 
 /** Tasks whose request says whether the reply is a stream. */
 const streamable: ReadonlySet<string> = new Set(['chat', 'complete', 'respond']);
@@ -81,6 +86,8 @@ class Handler implements Dispatcher.DispatchHandler {
   /** Last byte of a reply that is not gathered. */
   #last: number | undefined;
   #over = false;
+  /** For the upstream's silence. */
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(passage: Passage, resolve: (attempt: Attempt | undefined) => void) {
     this.#passage = passage;
@@ -98,6 +105,7 @@ class Handler implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#over) controller.abort(this.#passage.signal.reason as Error);
+    else this.#timer = setTimeout(this.#late, this.#passage.timeouts.first_byte);
   }
 
   onResponseStart(
@@ -107,6 +115,8 @@ class Handler implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200 || this.#over) return;
     const { sink, upstream, request } = this.#passage;
+    this.#mode = 'begun';
+    this.#await();
     this.#status = status;
     this.#type = printable(text(headers['content-type']) ?? '');
     if (status >= 300) {
@@ -137,6 +147,7 @@ class Handler implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
+    this.#timer?.refresh();
     switch (this.#mode) {
       case 'events': {
         const bytes = this.#guard.push(chunk);
@@ -191,9 +202,29 @@ class Handler implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     // A Failure comes out of the body, which is still being read from the client.
     if (error instanceof Failure) this.#settle({ failure: error, again: false, blameless: true });
+    else this.#lost(failureOf(error, this.#passage.upstream));
+  }
+
+  readonly #late = (): void => {
+    const failure = silenceOf(
+      this.#passage.upstream.title,
+      this.#mode === 'head' ? 'before its reply' : 'within its reply',
+    );
+    this.#lost(failure);
+    this.#controller?.abort(failure);
+  };
+
+  /** From now on its silence is bounded by `timeouts.idle`. */
+  #await(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#late, this.#passage.timeouts.idle);
+  }
+
+  /** No more will come from the upstream. */
+  #lost(failure: Failure): void {
     // It had said what it had to say.
-    else if (this.#mode === 'error') this.#refuse();
-    else if (this.#mode !== 'events' || !this.#endEvents()) this.#fail(failureOf(error, this.#passage.upstream));
+    if (this.#mode === 'error') this.#refuse();
+    else if (this.#mode !== 'events' || !this.#endEvents()) this.#fail(failure);
   }
 
   /** Opens the reply. */
@@ -209,7 +240,13 @@ class Handler implements Dispatcher.DispatchHandler {
     if (renamed.length === 0 || sink.write(renamed)) return;
     const controller = this.#controller as Dispatcher.DispatchController;
     controller.pause();
-    sink.drained(() => controller.resume());
+    // It is the client who is slow.
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    sink.drained(() => {
+      if (!this.#over) this.#await();
+      controller.resume();
+    });
   }
 
   /** JSON that is too large to gather: watched at its ends only. */
@@ -298,6 +335,7 @@ class Handler implements Dispatcher.DispatchHandler {
   #settle(attempt: Attempt | undefined): void {
     if (this.#over) return;
     this.#over = true;
+    clearTimeout(this.#timer);
     this.#passage.signal.removeEventListener('abort', this.cancel);
     this.#resolve(attempt);
   }
