@@ -24,7 +24,8 @@ interface Document {
   readonly paths: Record<string, { post?: Operation; get?: Operation }>;
 }
 interface Operation {
-  readonly requestBody?: { content: { 'application/json': { schema: { properties: Record<string, object> } } } };
+  readonly operationId: string;
+  readonly requestBody?: { content: Record<string, { schema: { properties: Record<string, object> } }> };
   readonly parameters?: { schema: object }[];
 }
 
@@ -33,7 +34,7 @@ async function documentOf(server: RunningServer, headers: Record<string, string>
   const document = (await (await fetch(`${server.url}/openapi.json`, { headers })).json()) as Document;
   const model = { enum: ['tiny'] };
   for (const { post, get } of Object.values(document.paths)) {
-    if (post?.requestBody) post.requestBody.content['application/json'].schema.properties.model = model;
+    for (const { schema } of Object.values(post?.requestBody?.content ?? {})) schema.properties.model = model;
     if (get?.parameters?.[0]) get.parameters[0].schema = model;
   }
   return document;
@@ -71,6 +72,14 @@ describeWithPython('schemathesis', () => {
         // Calls of probes that succeed are logged at debug.
         if (path === '/health' || path === '/ready') continue;
         const route = path.replace('{model}', '*');
+        if (post?.operationId.startsWith('relay')) {
+          // No model here stands in front of a server that could serve these.
+          expect(
+            statuses(route, (status) => status === 400),
+            path,
+          ).toBeGreaterThan(0);
+          continue;
+        }
         expect(
           statuses(route, (status) => status === 200),
           path,

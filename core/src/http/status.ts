@@ -4,6 +4,7 @@ import type { ModelRegistry } from '../models/registry.ts';
 import { type ModelView, modelBody, modelList } from '../openai/models.ts';
 import { openapi } from '../openai/openapi.ts';
 import { anonymous, type Principal } from '../sdk/index.ts';
+import { endpoints, transcriptions } from './endpoints.ts';
 
 export interface StatusSurroundings {
   readonly models: ModelRegistry;
@@ -51,7 +52,13 @@ export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): 
   });
 
   app.get('/openapi.json', config('/openapi.json'), () =>
-    openapi({ version, guarded: around.guarded, open: around.open }),
+    openapi({
+      version,
+      guarded: around.guarded,
+      open: around.open,
+      relayed: [...endpoints.filter(({ reads }) => !reads), transcriptions].flatMap(({ paths }) => paths),
+      upload: transcriptions.paths[0],
+    }),
   );
 }
 

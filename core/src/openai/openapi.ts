@@ -10,10 +10,14 @@ interface OpenapiOptions {
   readonly guarded: boolean;
   /** Routes that do not. */
   readonly open: readonly string[];
+  /** Routes that are served by models in front of other servers only. */
+  readonly relayed: readonly string[];
+  /** The one of them that takes a form. */
+  readonly upload: string;
 }
 
 /** The OpenAPI 3.1 document of the server's own routes. */
-export function openapi({ version, guarded, open }: OpenapiOptions): object {
+export function openapi({ version, guarded, open, relayed, upload }: OpenapiOptions): object {
   const unguarded = (route: string) => (guarded && open.includes(route) ? { security: [] } : {});
   return {
     openapi: '3.1.0',
@@ -27,6 +31,7 @@ export function openapi({ version, guarded, open }: OpenapiOptions): object {
       '/v1/chat/completions': { post: task('createChatCompletion', 'Continue a chat', chatSchema, 'ChatCompletion') },
       '/v1/completions': { post: task('createCompletion', 'Continue a text', completionSchema, 'Completion') },
       '/v1/embeddings': { post: task('createEmbedding', 'Turn texts into vectors', embeddingSchema, 'EmbeddingList') },
+      ...Object.fromEntries(relayed.map((path) => [path, { post: relay(path, path === upload) }])),
       '/v1/models': {
         get: { ...read('listModels', 'List the models', ref('ModelList'), []), ...unguarded('/v1/models') },
       },
@@ -99,6 +104,23 @@ function task(operationId: string, summary: string, body: z.ZodType, answer: str
       },
       ...refusals([...always, ...perTask]),
     },
+  };
+}
+
+/** What an upstream takes and gives is its own; here is what this server adds. */
+function relay(path: string, form: boolean): object {
+  const schema = { type: 'object', properties: { model: { type: 'string', minLength: 1 } }, required: ['model'] };
+  const type = form ? 'multipart/form-data' : 'application/json';
+  const content = {
+    'application/json': { schema: object },
+    'text/event-stream': { schema: text },
+    'text/plain': { schema: text },
+  };
+  return {
+    operationId: `relay${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
+    summary: 'Passed on by models in front of other servers',
+    requestBody: { required: true, content: { [type]: { schema } } },
+    responses: { 200: { description: "The upstream's own answer", content }, ...refusals([...always, ...perTask]) },
   };
 }
 

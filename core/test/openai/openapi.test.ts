@@ -6,7 +6,8 @@ interface Document {
   readonly paths: Record<string, Record<string, { security?: object; requestBody?: unknown }>>;
 }
 
-const document = (guarded: boolean, open: readonly string[]) => openapi({ version: '1', guarded, open }) as Document;
+const document = (guarded: boolean, open: readonly string[]) =>
+  openapi({ version: '1', guarded, open, relayed: ['/v1/rerank', '/v1/up'], upload: '/v1/up' }) as Document;
 
 test('routes that answer without a key say so', () => {
   const { security, paths } = document(true, ['/health', '/v1/models/*']);
@@ -14,6 +15,13 @@ test('routes that answer without a key say so', () => {
   const open = Object.keys(paths).filter((path) => paths[path]?.get?.security !== undefined);
   expect(open).toEqual(['/v1/models/{model}', '/health']);
   expect(paths['/health']?.get?.security).toEqual([]);
+});
+
+test('routes that are passed on say what they take', () => {
+  const { paths } = document(false, []);
+  expect(paths['/v1/rerank']?.post).toMatchObject({ operationId: 'relayV1Rerank' });
+  expect(paths['/v1/rerank']?.post?.requestBody).toMatchObject({ content: { 'application/json': {} } });
+  expect(paths['/v1/up']?.post?.requestBody).toMatchObject({ content: { 'multipart/form-data': {} } });
 });
 
 test('where nobody asks for a key, the document does not speak of keys', () => {
