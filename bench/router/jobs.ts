@@ -11,6 +11,8 @@ export interface Job {
   readonly padding?: Padding;
   /** Requests per second, whatever the answers do; absent: each connection asks again once it is answered. */
   readonly rate?: number;
+  /** No request begins after this: a slow gateway need not do as many. */
+  readonly withinMs?: number;
 }
 
 /** What a job took. */
@@ -40,8 +42,9 @@ export async function run({ url, headers, name }: Gateway, job: Job): Promise<Ou
   };
   const begin = performance.now();
   try {
-    if (job.rate === undefined) await closed(connections, job.requests, ask);
-    else await paced(connections, job.requests, job.rate, ask);
+    const end = begin + (job.withinMs ?? Number.POSITIVE_INFINITY);
+    if (job.rate === undefined) await closed(connections, job.requests, end, ask);
+    else await paced(connections, job.requests, job.rate, end, ask);
   } finally {
     for (const connection of connections) connection.close();
   }
@@ -58,11 +61,12 @@ const nothing = Buffer.alloc(0);
 async function closed(
   connections: readonly Connection[],
   requests: number,
+  end: number,
   ask: (connection: Connection) => Promise<void>,
 ): Promise<void> {
   let left = requests;
   const work = async (connection: Connection): Promise<void> => {
-    while (left-- > 0) await ask(connection);
+    while (left-- > 0 && performance.now() < end) await ask(connection);
   };
   await Promise.all(connections.map(work));
 }
@@ -71,12 +75,13 @@ async function paced(
   connections: readonly Connection[],
   requests: number,
   rate: number,
+  end: number,
   ask: (connection: Connection) => Promise<void>,
 ): Promise<void> {
   const free = [...connections];
   const asked: Promise<void>[] = [];
   const begin = performance.now();
-  for (let number = 0; number < requests; number++) {
+  for (let number = 0; number < requests && performance.now() < end; number++) {
     const wait = begin + (number * 1_000) / rate - performance.now();
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const connection = free.pop();

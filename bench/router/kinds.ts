@@ -133,7 +133,12 @@ litellm_settings: { telemetry: false }
     const address = ['--host', '127.0.0.1', '--port', String(port)];
     return {
       child: start(program, [...address, '--config', file, '--telemetry', 'False'], {
-        env: { LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOG: 'ERROR' },
+        env: {
+          LITELLM_LOCAL_MODEL_COST_MAP: 'True',
+          LITELLM_LOG: 'ERROR',
+          LITELLM_MASTER_KEY: 'bench-key-0123456789',
+          LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: 'true',
+        },
       }),
     };
   },

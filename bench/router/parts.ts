@@ -13,6 +13,7 @@ export interface Part {
 export type Column = 'cpu' | 'rps' | 'added' | 'first';
 
 const plain = { chunks: 0, everyMs: 0 };
+const withinMs = 4_000;
 
 /** `quick`: a tenth of the load, for a look between two changes. */
 export function partsOf(quick: boolean): readonly Part[] {
@@ -26,14 +27,14 @@ export function partsOf(quick: boolean): readonly Part[] {
     {
       name: 'json',
       title: 'JSON, 16 connections',
-      job: { script: plain, connections: 16, requests: some(16_000) },
+      job: { script: plain, connections: 16, requests: some(16_000), withinMs },
       per: 'request',
       columns: ['cpu', 'rps'],
     },
     {
       name: 'burst',
       title: 'SSE at full speed, 16 connections, 64 chunks a stream',
-      job: { script: { chunks: 64, everyMs: 0 }, connections: 16, requests: some(2_000) },
+      job: { script: { chunks: 64, everyMs: 0 }, connections: 16, requests: some(2_000), withinMs },
       per: 'chunk',
       columns: ['cpu'],
     },
@@ -61,21 +62,33 @@ export function partsOf(quick: boolean): readonly Part[] {
     {
       name: 'calm',
       title: '50 requests/s',
-      job: { script: plain, connections: 8, requests: some(300, 100), rate: 50 },
+      job: { script: plain, connections: 8, requests: some(300, 100), rate: 50, withinMs: 2 * withinMs },
       per: 'request',
       columns: ['cpu', 'added'],
     },
     {
       name: 'large',
       title: 'Requests of 50 KB, 8 connections',
-      job: { script: plain, connections: 8, requests: some(2_000), padding: { kind: 'history', bytes: 50_000 } },
+      job: {
+        script: plain,
+        connections: 8,
+        requests: some(2_000),
+        withinMs,
+        padding: { kind: 'history', bytes: 50_000 },
+      },
       per: 'request',
       columns: ['cpu', 'rps'],
     },
     {
       name: 'image',
       title: 'Requests with a 5 MB picture, 2 connections',
-      job: { script: plain, connections: 2, requests: some(60, 12), padding: { kind: 'image', bytes: 5_000_000 } },
+      job: {
+        script: plain,
+        connections: 2,
+        requests: some(60, 12),
+        withinMs,
+        padding: { kind: 'image', bytes: 5_000_000 },
+      },
       per: 'request',
       columns: ['cpu', 'rps'],
     },

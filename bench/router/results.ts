@@ -16,6 +16,7 @@ type Value = (sample: Sample) => number;
 export class Results {
   readonly part: Part;
   readonly #samples = new Map<string, Sample[]>();
+  readonly #failed = new Set<string>();
 
   constructor(part: Part) {
     this.part = part;
@@ -25,20 +26,29 @@ export class Results {
     return [...this.#samples.keys()];
   }
 
-  /** Each gateway in turn, so that a change of the machine's mood meets them all. One that fails is out, with a word. */
-  async round(gateways: Set<Gateway>): Promise<void> {
+  /** Each gateway in turn, so that a change of the machine's mood meets them all. One that fails is out of this part. */
+  async round(gateways: readonly Gateway[]): Promise<void> {
     for (const gateway of gateways) {
+      const { name } = gateway;
+      if (this.#failed.has(name)) continue;
       try {
-        const { name, pid } = gateway;
-        const sample = await measure(gateway, this.part, pid);
+        const sample = await measure(gateway, this.part);
         const samples = this.#samples.get(name) ?? [];
         samples.push(sample);
         this.#samples.set(name, samples);
       } catch (thrown) {
-        console.log(`\n${gateway.name} failed in ${this.part.name}: ${(thrown as Error).message}`);
-        this.#samples.delete(gateway.name);
-        gateways.delete(gateway);
+        console.log(`\n${name} failed in ${this.part.name}: ${(thrown as Error).message}`);
+        this.#samples.delete(name);
+        this.#failed.add(name);
       }
+    }
+  }
+
+  /** Unmeasured, until compilers and connections are warm. */
+  async warm(gateways: readonly Gateway[], ms: number): Promise<void> {
+    for (const gateway of gateways) {
+      const job = { ...this.part.job, requests: Number.MAX_SAFE_INTEGER, withinMs: ms };
+      await run(gateway, job).catch(() => {});
     }
   }
 
@@ -105,12 +115,13 @@ export const first =
   ({ firstMs }) =>
     quantile(firstMs, q);
 
-async function measure(gateway: Gateway, { job, per }: Part, pid: number | undefined): Promise<Sample> {
+async function measure(gateway: Gateway, { job, per }: Part): Promise<Sample> {
+  const { pid } = gateway;
   const tree = pid === undefined ? undefined : new ProcessTree(pid);
   const before = tree?.cpu() ?? 0;
   const outcome = await run(gateway, job);
   const spent = (tree?.cpu() ?? 0) - before;
-  const units = job.requests * (per === 'chunk' ? job.script.chunks : 1);
+  const units = outcome.totalMs.length * (per === 'chunk' ? job.script.chunks : 1);
   return { ...outcome, cpuUs: spent / units };
 }
 

@@ -41,7 +41,6 @@ if (
 
 const kinds = [...peers.filter(({ name }) => names.includes(name)), backplane(form)];
 const directory = await mkdtemp(join(tmpdir(), 'backplane-router-'));
-const gateways = new Set<Gateway>();
 const running: Gateway[] = [];
 const weigh = ({ pid }: Gateway): number => (pid === undefined ? 0 : new ProcessTree(pid).memory().pss);
 
@@ -57,18 +56,15 @@ async function begin(): Promise<void> {
       console.log(`skipped: ${kind.name}: ${(thrown as Error).message}`);
     }
   }
-  for (const gateway of running) gateways.add(gateway);
 }
 
 async function measure(): Promise<void> {
   const idle = new Map(running.map((gateway) => [gateway.name, weigh(gateway)]));
   const results: Results[] = [];
   for (const part of all.filter(({ name }) => only.includes(name))) {
-    // Once unmeasured: compilers and connections warm up.
-    const warm = Math.max(part.job.connections, Math.ceil(part.job.requests / 8));
-    await new Results({ ...part, job: { ...part.job, requests: warm } }).round(gateways);
     const result = new Results(part);
-    for (let round = 0; round < rounds; round++) await result.round(gateways);
+    await result.warm(running, part.name === 'json' ? 8_000 : 500);
+    for (let round = 0; round < rounds; round++) await result.round(running);
     results.push(result);
     console.log(`\n## ${part.title}\n\n${result.text()}`);
   }
