@@ -1,5 +1,5 @@
 import type { RawRequest, RelayTask } from '../sdk/index.ts';
-import { type Scan, scan, stringAt, trueAt } from './scan.ts';
+import { booleanAt, type Scan, scan, stringAt, trueAt } from './scan.ts';
 import { parseJson } from './validate.ts';
 
 /** Bodies above this are scanned, not parsed: a picture in base64 need not become a string to be passed on. Bytes. */
@@ -77,7 +77,8 @@ function thinkingEdit(
   defaults: Readonly<Record<string, unknown>>,
 ): { readonly at: number; readonly text: string } | undefined {
   const top = members.get('enable_thinking');
-  const wanted = top ? trueAt(bytes, top) : defaults.enable_thinking;
+  // What is neither true nor false is for the upstream to judge.
+  const wanted = top ? booleanAt(bytes, top) : defaults.enable_thinking;
   if (typeof wanted !== 'boolean') return undefined;
   const kwargs = members.get('chat_template_kwargs');
   if (!kwargs || bytes[kwargs.start] !== 0x7b) {

@@ -81,6 +81,12 @@ export function trueAt(bytes: Buffer, span: Span | undefined): boolean {
   return span !== undefined && span.end - span.start === 4 && bytes[span.start] === 0x74;
 }
 
+/** The value of a member that is `true` or `false`; undefined when it is neither. */
+export function booleanAt(bytes: Buffer, span: Span): boolean | undefined {
+  if (trueAt(bytes, span)) return true;
+  return span.end - span.start === 5 && bytes[span.start] === 0x66 ? false : undefined;
+}
+
 function space(bytes: Buffer, from: number): number {
   let at = from;
   for (;;) {
