@@ -149,13 +149,10 @@ class Handler implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     this.#timer?.refresh();
     switch (this.#mode) {
-      case 'events': {
-        const bytes = this.#guard.push(chunk);
-        if (bytes) this.#write(bytes);
-        const { complaint: error } = this.#guard;
-        if (error !== undefined) this.#fail(complaint(this.#passage.upstream, error));
+      case 'events':
+        // What one read brought goes on as one piece: tokens that come singly go singly.
+        if (this.#chunks.push(chunk) === 1) process.nextTick(this.#forward);
         break;
-      }
       case 'pass':
         this.#last = chunk[chunk.length - 1];
         this.#write(chunk);
@@ -173,7 +170,19 @@ class Handler implements Dispatcher.DispatchHandler {
     }
   }
 
+  readonly #forward = (): void => {
+    if (this.#over || this.#mode !== 'events' || this.#chunks.length === 0) return;
+    const bytes = this.#guard.push(
+      this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks),
+    );
+    this.#chunks = [];
+    if (bytes) this.#write(bytes);
+    const { complaint: error } = this.#guard;
+    if (error !== undefined) this.#fail(complaint(this.#passage.upstream, error));
+  };
+
   onResponseEnd(): void {
+    this.#forward();
     if (this.#over) return;
     const { title } = this.#passage.upstream;
     switch (this.#mode) {
@@ -199,6 +208,7 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#forward();
     if (this.#over) return;
     // A Failure comes out of the body, which is still being read from the client.
     if (error instanceof Failure) this.#settle({ failure: error, again: false, blameless: true });
@@ -206,6 +216,8 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   readonly #late = (): void => {
+    this.#forward();
+    if (this.#over) return;
     const failure = silenceOf(
       this.#passage.upstream.title,
       this.#mode === 'head' ? 'before its reply' : 'within its reply',
