@@ -58,13 +58,16 @@ export class Authentication {
 /** From the raw headers: Node keeps the first of two `Authorization` headers and says nothing. */
 function credentialsOf({ rawHeaders }: IncomingMessage): Credentials {
   const headers: Record<string, string | undefined> = Object.create(null);
-  const duplicates = new Set<string>();
+  let duplicates: Set<string> | undefined;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
-    if (name in headers) {
+    if (headers[name] !== undefined || duplicates?.has(name)) {
+      duplicates ??= new Set();
       duplicates.add(name);
       headers[name] = undefined;
     } else headers[name] = rawHeaders[i + 1] as string;
   }
-  return { headers, duplicates };
+  return { headers, duplicates: duplicates ?? none };
 }
+
+const none: ReadonlySet<string> = new Set();

@@ -139,7 +139,7 @@ class Handler implements Dispatcher.DispatchHandler {
       this.#mode = 'pass';
       this.#last = undefined;
       const length = text(headers['content-length']);
-      this.#head({ ...(length !== undefined && { 'content-length': length }) });
+      this.#head(length);
     } else {
       this.#break(`${upstream.title} answered with ${this.#type || 'no content type'} instead of JSON`);
     }
@@ -240,14 +240,18 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   /** Opens the reply. */
-  #head(headers: Readonly<Record<string, string>>): void {
+  #head(length?: string): void {
     this.#begun = true;
-    this.#passage.sink.head(this.#status, { 'content-type': this.#type, ...headers });
+    const type = this.#type;
+    this.#passage.sink.head(
+      this.#status,
+      length === undefined ? { 'content-type': type } : { 'content-type': type, 'content-length': length },
+    );
   }
 
   #write(bytes: Buffer): void {
     const { sink } = this.#passage;
-    if (!this.#begun) this.#head({});
+    if (!this.#begun) this.#head();
     const renamed = this.#renaming ? this.#renaming.push(bytes) : bytes;
     if (renamed.length === 0 || sink.write(renamed)) return;
     const controller = this.#controller as Dispatcher.DispatchController;
@@ -307,7 +311,7 @@ class Handler implements Dispatcher.DispatchHandler {
       return;
     }
     const body = renaming ? renaming.apply(bytes) : bytes;
-    this.#head({ 'content-length': String(body.length) });
+    this.#head(String(body.length));
     sink.write(body);
     sink.end();
     this.#settle(undefined);
