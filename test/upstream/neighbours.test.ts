@@ -21,7 +21,7 @@ const ejecting = [
   'answers 401',
   'answers 500',
   'sends HTML with 200',
-  'sends an empty stream',
+  'sends garbage',
 ];
 
 const contentOf = (body: string): string =>

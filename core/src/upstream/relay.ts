@@ -88,6 +88,7 @@ class Handler implements Dispatcher.DispatchHandler {
   #over = false;
   /** For the upstream's silence. */
   #timer: NodeJS.Timeout | undefined;
+  #quiet = false;
 
   constructor(passage: Passage, resolve: (attempt: Attempt | undefined) => void) {
     this.#passage = passage;
@@ -115,6 +116,7 @@ class Handler implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200 || this.#over) return;
     const { sink, upstream, request } = this.#passage;
+    this.#quiet = false;
     this.#mode = 'begun';
     this.#await();
     this.#status = status;
@@ -147,6 +149,7 @@ class Handler implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
+    this.#quiet = false;
     this.#timer?.refresh();
     switch (this.#mode) {
       case 'events':
@@ -215,7 +218,14 @@ class Handler implements Dispatcher.DispatchHandler {
     else this.#lost(failureOf(error, this.#passage.upstream));
   }
 
+  /** What came while this process was busy is read before anybody is blamed. */
   readonly #late = (): void => {
+    this.#quiet = true;
+    setImmediate(this.#silent);
+  };
+
+  readonly #silent = (): void => {
+    if (!this.#quiet) return;
     this.#forward();
     if (this.#over) return;
     const failure = silenceOf(

@@ -103,7 +103,7 @@ describe('a child server', () => {
       program('', { command: () => ({ file: './nothing', args: [], environment: childEnvironment() }) }),
       logged([]),
     );
-    await expect(child.start(soon())).rejects.toThrow(/exit code 127; the last it said: .*nothing.*not found/);
+    await expect(child.start(soon())).rejects.toThrow(/exit code 12[67]; the last it said: .*nothing/);
   });
 
   test('that does not come up while the start is wanted is killed', async () => {
@@ -135,11 +135,14 @@ describe('a child server', () => {
     process.env.BACKPLANE_TEST_PASSED = 'yes';
     let out = '';
     const environment = childEnvironment(['BACKPLANE_TEST_PASSED'], { MORE: 'x' });
-    await new GuardedProcess({ file: 'env', args: [], environment }, (stream) =>
+    const heard: Promise<unknown>[] = [];
+    new GuardedProcess({ file: 'env', args: [], environment }, (stream) => {
+      heard.push(once(stream, 'close'));
       stream.on('data', (bytes) => {
         out += bytes;
-      }),
-    ).exited;
+      });
+    });
+    await Promise.all(heard);
     expect(out).toContain(`PATH=${process.env.PATH}\n`);
     expect(out).toContain('BACKPLANE_TEST_PASSED=yes\n');
     expect(out).toContain('MORE=x\n');
