@@ -45,7 +45,7 @@ export interface Script {
 }
 
 /** Control tokens first; the last six are ordinary text to the tokenizer, as Qwen3 has them. */
-const control = [
+export const control = [
   '<|endoftext|>',
   '<|im_start|>',
   '<|im_end|>',
@@ -54,18 +54,30 @@ const control = [
   '<|image_pad|>',
   '<|video_pad|>',
 ];
-const markup = ['<tool_call>', '</tool_call>', '<tool_response>', '</tool_response>', '<think>', '</think>'];
+export const markup = ['<tool_call>', '</tool_call>', '<tool_response>', '</tool_response>', '<think>', '</think>'];
 const tokenTypes = { normal: 1, control: 3, userDefined: 4 } as const;
 
 /** How far the scripted token's logit is above all others: certain at any temperature that the API allows. */
 const lead = 60;
 
+/** A model that says one thing, in parts that every file format can be made of. */
+export interface Scripted {
+  /** As byte-level vocabularies write tokens; the place in it is the id. */
+  readonly vocabulary: readonly string[];
+  readonly width: number;
+  /** Row by row, `vocabulary.length` rows of `width`; so is `output`. */
+  readonly embedding: Float32Array;
+  readonly output: Float32Array;
+  readonly contextLength: number;
+  readonly template: string;
+}
+
 /**
- * Writes a GGUF of the Qwen3 architecture that says one thing. Its attention and feed-forward outputs are zero, so what
- * comes next depends on the last token alone; each token of the chain has a dimension of its own that points to the next,
- * and every other token points to the first.
+ * A model of the Qwen3 architecture that says one thing. Its attention and feed-forward outputs are zero, so what comes
+ * next depends on the last token alone; each token of the chain has a dimension of its own that points to the next, and
+ * every other token points to the first.
  */
-export async function writeScriptedGguf(path: string, script: Script = {}): Promise<void> {
+export async function scriptedModel(script: Script = {}): Promise<Scripted> {
   const chain = (script.chain ?? scriptedChain).map((piece) => spell(piece));
   if (chain.length === 0 || new Set(chain).size < chain.length) {
     throw new Error(
@@ -98,13 +110,20 @@ export async function writeScriptedGguf(path: string, script: Script = {}): Prom
   output[idOf(chain[0] as string) * width + elsewhere] = weight;
 
   const template = script.template ?? (await readFile(new URL('chat_template.jinja', import.meta.url), 'utf8'));
+  return { vocabulary, width, embedding, output, contextLength: script.contextLength ?? 2048, template };
+}
+
+/** Writes it as a GGUF file. */
+export async function writeScriptedGguf(path: string, script: Script = {}): Promise<void> {
+  const { vocabulary, width, embedding, output, contextLength, template } = await scriptedModel(script);
+  const idOf = (token: string): number => vocabulary.indexOf(token);
   await writeGguf(
     path,
     {
       'general.architecture': { string: 'qwen3' },
       'general.name': { string: 'Scripted' },
       'general.file_type': { u32: 0 },
-      'qwen3.context_length': { u32: script.contextLength ?? 2048 },
+      'qwen3.context_length': { u32: contextLength },
       'qwen3.embedding_length': { u32: width },
       'qwen3.block_count': { u32: 1 },
       'qwen3.feed_forward_length': { u32: feedForward },
@@ -129,9 +148,9 @@ export async function writeScriptedGguf(path: string, script: Script = {}): Prom
   );
 }
 
-const heads = 1;
-const headWidth = 32;
-const feedForward = 32;
+export const heads = 1;
+export const headWidth = 32;
+export const feedForward = 32;
 
 function tensors(width: number, vocabulary: number, embedding: Float32Array, output: Float32Array): GgufTensor[] {
   const ones = (name: string, size: number): GgufTensor => ({
@@ -168,7 +187,7 @@ function typeOf(token: string): number {
 }
 
 /** A token as byte-level vocabularies write it: every byte is one visible character. */
-function spell(piece: Piece): string {
+export function spell(piece: Piece): string {
   if (typeof piece === 'string' && (control.includes(piece) || markup.includes(piece))) return piece;
   return Array.from(Buffer.from(piece as string), (byte) => letter(byte)).join('');
 }

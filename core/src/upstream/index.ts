@@ -2,7 +2,16 @@
  * The upstream kit: what a backend in front of OpenAI-compatible HTTP servers needs. `UpstreamInstance` is all of it in
  * one; the rest are its parts, for backends that supervise their server themselves.
  */
+export {
+  ChildServer,
+  type Command,
+  childEnvironment,
+  freePort,
+  GuardedProcess,
+  type ServerProgram,
+} from './child/index.ts';
+export { converse, type Question } from './converse.ts';
 export { Fleet } from './fleet.ts';
 export { UpstreamInstance, type UpstreamModel } from './instance.ts';
 export { type FleetMetrics, UpstreamMetrics } from './metrics.ts';
-export { type UpstreamOptions, upstreamFields, upstreamOptions } from './options.ts';
+export { duration, type UpstreamOptions, upstreamFields, upstreamOptions } from './options.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
 
 /** `500ms`, `30s`, `5m` or a number of milliseconds, as in the rest of config.yaml. */
-const duration = z
+export const duration = z
   .union([
     z.number().positive(),
     z.string().regex(/^\d+(?:\.\d+)?(?:ms|s|m)$/, 'must be a duration such as 500ms, 30s or 5m'),
@@ -82,4 +82,5 @@ export const upstreamFields = {
 
 export const upstreamOptions = z.strictObject(upstreamFields);
 export type UpstreamOptions = z.output<typeof upstreamOptions>;
-export type UpstreamHost = z.output<typeof host>;
+/** `title`: what messages call it, where no operator wrote its address down; absent: its place in the list. */
+export type UpstreamHost = z.output<typeof host> & { readonly title?: string };

@@ -44,7 +44,7 @@ export class Upstream {
 
   /** `upstream 2`, counted as people count. */
   get title(): string {
-    return `upstream ${this.index + 1}`;
+    return this.host.title ?? `upstream ${this.index + 1}`;
   }
 
   /** Whether a call may go there now. */

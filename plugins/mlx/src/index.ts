@@ -1,0 +1,18 @@
+import { definePlugin } from '@backplane/core/sdk';
+import { z } from 'zod';
+import { MlxInstance } from './instance.ts';
+import { options } from './options.ts';
+
+export default definePlugin({
+  name: 'mlx',
+  apiVersion: 1,
+  config: z.strictObject({}),
+  setup(context) {
+    context.backend('mlx', {
+      options,
+      // The engine is in a process of its own already.
+      isolation: ['inline'],
+      create: (spec, { log }) => new MlxInstance(spec, log),
+    });
+  },
+});

@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'vitest';
+
+const root = new URL('../..', import.meta.url).pathname;
+
+/** The interpreter of the virtual environment that `npm run python` makes. */
+export const python = join(root, '.cache/mlx/bin/python');
+export const tinyMlx = join(root, 'models/backplane-tiny-hf');
+
+const there = existsSync(join(root, '.cache/mlx/requirements.sha256'));
+if (!there && process.env.CI === 'true') throw new Error('.cache/mlx is missing: run bash tools/python/mlx-setup.sh');
+
+/** Tests that run the real `mlx_lm.server`. */
+export const describeMlx = there
+  ? describe
+  : (name: string, tests: () => void) =>
+      describe.skip(`${name} (skipped: no .cache/mlx; bash tools/python/mlx-setup.sh makes it)`, tests);
+
+/** An entry of `models:`. */
+export function mlxModel(id: string, path: string, options = '', more = ''): string {
+  return `  - { id: ${id}, backend: mlx, ${more && `${more}, `}options: { path: ${path}, python: ${python}${options && `, ${options}`} } }\n`;
+}
+
+export function mlxConfig(...models: readonly string[]): string {
+  return `plugins: ["@backplane/mlx"]\nlog: { level: debug }\nmodels:\n${models.join('')}`;
+}
+
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly command: string;
+}
+
+export function processes(): Process[] {
+  const table = execFileSync('ps', ['-eo', 'pid=,ppid=,pgid=,stat=,args='], { encoding: 'utf8' });
+  return table.split('\n').flatMap((line) => {
+    const [, pid, parent, group, state, command] = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    // A zombie computes nothing: it waits for whoever counts the dead.
+    if (command === undefined || state?.startsWith('Z')) return [];
+    return { pid: Number(pid), parent: Number(parent), group: Number(group), command };
+  });
+}
+
+/** The `mlx_lm.server` processes that this server started. */
+export function engines(server: { readonly pid: number }): Process[] {
+  return processes().filter(({ parent, command }) => parent === server.pid && command.includes('mlx_lm server'));
+}
+
+/** What is left of a process group. */
+export function groupOf(group: number): Process[] {
+  return processes().filter((one) => one.group === group);
+}
+
+/** Resolves when it holds. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
