@@ -23,10 +23,12 @@ export async function startBackplane(config: string, form: Form = 'source', log?
   const port = await freePort();
   const file = join(directory, 'config.yaml');
   await writeFile(file, `server: { port: ${port} }\n${config}`);
-  const args =
+  const program =
     form === 'source'
       ? ['--conditions=@backplane/source', join(root, 'core/src/cli.ts')]
       : [join(root, 'core/dist/cli.js')];
+  // As in `npm start`.
+  const args = ['--max-semi-space-size=8', ...program];
   const output = log === undefined ? undefined : await open(log, 'a');
   const child = start(process.execPath, [...args, 'serve', file], output ? { stdout: output.fd } : {});
   await output?.close();
