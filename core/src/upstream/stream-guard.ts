@@ -27,7 +27,8 @@ export class StreamGuard {
 
   /** What may be written now; undefined: nothing yet. */
   push(chunk: Buffer): Buffer | undefined {
-    if (this.#complaint !== undefined) return undefined;
+    // A piece of nothing says nothing about where an event ends.
+    if (this.#complaint !== undefined || chunk.length === 0) return undefined;
     const bytes = this.#held ? Buffer.concat([this.#held, chunk]) : chunk;
     this.#held = undefined;
     const end = endsEvent(bytes) ? bytes.length : lastBoundary(bytes);

@@ -60,7 +60,9 @@ describe('the guard of a stream', () => {
         expect(guard.done).toBe(false);
       }),
     );
-    expect(passed([Buffer.from(`data: ${'x'.repeat(100_000)}`)]).out.endsWith('x\n\n')).toBe(true);
+    const long = Buffer.from(`data: ${'x'.repeat(100_000)}`);
+    expect(passed([long]).out.endsWith('x\n\n')).toBe(true);
+    expect(passed([long, Buffer.alloc(0)]).out.endsWith('x\n\n')).toBe(true);
   });
 
   it.each([
