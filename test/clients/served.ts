@@ -19,12 +19,18 @@ export function config(models: string, { guarded = false } = {}): string {
   return `plugins:\n${guarded ? auth : ''}  - use: "@backplane/llamacpp"\nmodels:\n${models}`;
 }
 
+const served: RunningServer[] = [];
+const folders: string[] = [];
+// Here, while the file that imports this is read: a hook that is registered inside another never runs.
+afterAll(async () => {
+  await Promise.all(served.map((server) => server.stop()));
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
+});
+
 /** A server for all tests of a file. */
 export async function serveForAll(text: string, options?: ServeOptions): Promise<RunningServer> {
   const server = await serve(text, options);
-  afterAll(async () => {
-    await server.stop();
-  });
+  served.push(server);
   return server;
 }
 
@@ -38,7 +44,7 @@ export async function serveModels(): Promise<RunningServer> {
   await writeScriptedGguf(path, { chain: ['tick ', 'tock '], loop: true, contextLength: 65_536 });
   const endless = (id: string, queue: number) =>
     `  - { id: ${id}, backend: llamacpp, queue: { size: ${queue} }, options: ${JSON.stringify({ path, slots: 1 })} }\n`;
-  afterAll(() => rm(directory, { recursive: true }));
+  folders.push(directory);
   return serveForAll(
     config(
       tiny('tiny', 'defaults: { temperature: 0 }, aliases: [org/tiny]') +
