@@ -10,6 +10,7 @@ import {
   type EmbedResult,
   type Facts,
   Failure,
+  type Instance,
   type InstanceState,
   type Isolation,
   type Log,
@@ -165,10 +166,11 @@ export class Model {
     let broken: SupervisedInstance | undefined;
     for (;;) {
       const lease = await this.#admit(call, broken);
+      const instance = lease.instance.instance as Required<Instance>;
       let output = false;
       let finished = false;
       try {
-        for await (const event of start(lease, task, request, call)) {
+        for await (const event of instance[task](request as never, call)) {
           if (finished && event.type !== 'usage')
             throw new Failure('backend_failed', `${lease.instance.title} sent output after its finish`);
           if (event.type === 'finish') finished = true;
@@ -179,12 +181,7 @@ export class Model {
         if (finished) return;
         throw new Failure('backend_failed', `${lease.instance.title} ended its answer without saying why`);
       } catch (thrown) {
-        const failure = this.#blame(thrown, lease, call);
-        const again =
-          !output && !broken && failure.code === 'backend_failed' && this.#admission.hasOther(lease.instance);
-        if (!again) throw failure;
-        broken = lease.instance;
-        this.#emit({ type: 'retried', call: call.id, code: failure.code, ...lease.instance.name });
+        broken = this.#retry(thrown, lease, call, !output && !broken);
       } finally {
         lease.release();
       }
@@ -192,43 +189,15 @@ export class Model {
   }
 
   /** As `stream`, for the one task that answers at once. */
-  async embed(request: EmbedRequest, call: ModelCall): Promise<EmbedResult> {
-    let broken: SupervisedInstance | undefined;
-    for (;;) {
-      const lease = await this.#admit(call, broken);
-      const { instance } = lease;
-      try {
-        return await (instance.instance as Required<typeof instance.instance>).embed(request, call);
-      } catch (thrown) {
-        const failure = this.#blame(thrown, lease, call);
-        if (broken || failure.code !== 'backend_failed' || !this.#admission.hasOther(instance)) throw failure;
-        broken = instance;
-        this.#emit({ type: 'retried', call: call.id, code: failure.code, ...instance.name });
-      } finally {
-        lease.release();
-      }
-    }
+  embed(request: EmbedRequest, call: ModelCall): Promise<EmbedResult> {
+    const ask = ({ instance }: SupervisedInstance) => (instance as Required<Instance>).embed(request, call);
+    return this.#run(call, ask, () => true);
   }
 
   /** As `stream`, for a reply that passes byte by byte. Settles when the sink was ended or failed, or rejects with nothing sent. */
-  async forward(request: RawRequest, sink: Sink, call: ModelCall): Promise<void> {
-    let broken: SupervisedInstance | undefined;
-    for (;;) {
-      const lease = await this.#admit(call, broken);
-      const { instance } = lease;
-      try {
-        await (instance.instance as Required<typeof instance.instance>).forward(request, sink, call);
-        return;
-      } catch (thrown) {
-        const failure = this.#blame(thrown, lease, call);
-        const again = !sink.open && !broken && failure.code === 'backend_failed' && this.#admission.hasOther(instance);
-        if (!again) throw failure;
-        broken = instance;
-        this.#emit({ type: 'retried', call: call.id, code: failure.code, ...instance.name });
-      } finally {
-        lease.release();
-      }
-    }
+  forward(request: RawRequest, sink: Sink, call: ModelCall): Promise<void> {
+    const pass = ({ instance }: SupervisedInstance) => (instance as Required<Instance>).forward(request, sink, call);
+    return this.#run(call, pass, () => !sink.open);
   }
 
   status(): ModelStatus {
@@ -244,6 +213,33 @@ export class Model {
       })),
       queue: { waiting: this.#admission.waiting, size: this.definition.queue.size },
     };
+  }
+
+  async #run<T>(
+    call: ModelCall,
+    attempt: (instance: SupervisedInstance) => Promise<T>,
+    unsaid: () => boolean,
+  ): Promise<T> {
+    let broken: SupervisedInstance | undefined;
+    for (;;) {
+      const lease = await this.#admit(call, broken);
+      try {
+        return await attempt(lease.instance);
+      } catch (thrown) {
+        broken = this.#retry(thrown, lease, call, unsaid() && !broken);
+      } finally {
+        lease.release();
+      }
+    }
+  }
+
+  /** The instance to keep away from, when the call may be made once more; else throws what the client is told. */
+  #retry(thrown: unknown, lease: Lease, call: ModelCall, may: boolean): SupervisedInstance {
+    const { instance } = lease;
+    const failure = this.#blame(thrown, lease, call);
+    if (!may || failure.code !== 'backend_failed' || !this.#admission.hasOther(instance)) throw failure;
+    this.#emit({ type: 'retried', call: call.id, code: failure.code, ...instance.name });
+    return instance;
   }
 
   async #admit(call: ModelCall, except?: SupervisedInstance): Promise<Lease> {
@@ -301,13 +297,4 @@ export class Model {
       this.#strangers.add(wake);
     });
   }
-}
-
-function start(
-  { instance }: Lease,
-  task: 'chat' | 'complete',
-  request: ChatRequest | CompletionRequest,
-  call: Call,
-): AsyncIterable<ChatEvent> {
-  return (instance.instance as Required<typeof instance.instance>)[task](request as never, call);
 }
