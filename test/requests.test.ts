@@ -265,4 +265,9 @@ describe('the server', () => {
       'instance 0 of m failed: a bug',
     ]);
   });
+
+  test('names the instance that failed, also where the backend speaks of an instance itself', async () => {
+    const [, , , message] = await error(await chat(server.url, 'fail backend_failed instance lost'));
+    expect(message).toBe('instance 0 of m failed: instance lost');
+  });
 });

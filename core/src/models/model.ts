@@ -1,59 +1,23 @@
-import type { Place } from '../instances/placement.ts';
 import {
-  type BackendKind,
   type Call,
   type ChatEvent,
   type ChatRequest,
   type CompletionRequest,
-  type Dialect,
   type EmbedRequest,
   type EmbedResult,
   type Facts,
   Failure,
   type Instance,
   type InstanceState,
-  type Isolation,
-  type Log,
   type Observer,
   type RawRequest,
   type Sink,
   type Task,
 } from '../sdk/index.ts';
 import { Admission, type Lease } from './admission.ts';
-import { type RestartPolicy, SupervisedInstance } from './supervised.ts';
-
-/** A model as config.yaml says it, checked, with the backend that runs it. */
-export interface ModelDefinition {
-  readonly id: string;
-  readonly aliases: readonly string[];
-  readonly instances: number;
-  readonly isolation: Isolation;
-  readonly queue: { readonly size: number; readonly timeout: number };
-  /** Absent: `as-is` for a model that relays, `separate` for the others. */
-  readonly reasoning?: 'as-is' | 'separate' | 'raw' | 'hidden' | undefined;
-  readonly dialect?: Dialect | undefined;
-  readonly unsupported: 'refuse' | 'ignore';
-  /** Request parameters that apply when the caller says nothing. */
-  readonly defaults: Readonly<Record<string, unknown>>;
-  /** Deadline of one call, ms. */
-  readonly timeout: number;
-  readonly restart: RestartPolicy;
-  readonly options: unknown;
-  readonly backend: {
-    readonly name: string;
-    readonly kind: BackendKind;
-    readonly plugin: { readonly name: string; readonly url: string; readonly config: unknown };
-  };
-}
-
-/** What a model needs of the server around it. */
-export interface ModelSurroundings {
-  readonly place: Place;
-  readonly emit: Observer;
-  readonly log: Log;
-  /** The folder of config.yaml. */
-  readonly directory: string;
-}
+import type { ModelDefinition, ModelSurroundings } from './definition.ts';
+import { InstanceFailure } from './instance-failure.ts';
+import { SupervisedInstance } from './supervised.ts';
 
 /** A call on its way to an instance. */
 export interface ModelCall extends Call {
@@ -172,14 +136,14 @@ export class Model {
       try {
         for await (const event of instance[task](request as never, call)) {
           if (finished && event.type !== 'usage')
-            throw new Failure('backend_failed', `${lease.instance.title} sent output after its finish`);
+            throw new InstanceFailure(lease.instance, 'sent output after its finish');
           if (event.type === 'finish') finished = true;
           else if (event.type !== 'started') output = true;
           yield event;
         }
         call.signal.throwIfAborted();
         if (finished) return;
-        throw new Failure('backend_failed', `${lease.instance.title} ended its answer without saying why`);
+        throw new InstanceFailure(lease.instance, 'ended its answer without saying why');
       } catch (thrown) {
         broken = this.#retry(thrown, lease, call, !output && !broken);
       } finally {
@@ -263,14 +227,9 @@ export class Model {
   /** A call that was aborted failed for the reason it was aborted for, whatever the engine said about it. */
   #blame(thrown: unknown, { instance }: Lease, { signal }: ModelCall): Failure {
     if (signal.aborted) return Failure.from(signal.reason, 'cancelled');
-    if (thrown instanceof Failure) {
-      return thrown.code === 'backend_failed' && !thrown.message.startsWith('instance ')
-        ? new Failure('backend_failed', `${instance.title} failed: ${thrown.message}`, { cause: thrown })
-        : thrown;
-    }
-    return new Failure('backend_failed', `${instance.title} failed: ${Failure.from(thrown).message}`, {
-      cause: thrown,
-    });
+    if (thrown instanceof InstanceFailure) return thrown;
+    if (thrown instanceof Failure && thrown.code !== 'backend_failed') return thrown;
+    return new InstanceFailure(instance, `failed: ${Failure.from(thrown).message}`, thrown);
   }
 
   /** The best any instance can say. */
