@@ -31,6 +31,8 @@ export interface Boot {
   readonly directory: string;
   readonly kernel: Kernel;
   readonly models: readonly CheckedModel[];
+  /** A text without what came from the environment or stands under a key that is named like a secret. */
+  readonly mask: (text: string) => string;
 }
 
 type Services = (config: Config) => Omit<CoreServices, 'directory'>;
@@ -59,7 +61,7 @@ export async function boot(file: string, services: Services, env: NodeJS.Process
     await kernel.dispose(config.server.shutdown_grace);
     throw new ConfigError(problems);
   }
-  return { config: loaded.config, file, directory, kernel, models };
+  return { config: loaded.config, file, directory, kernel, models, mask: (text) => source.mask(text) };
 }
 
 /** JSON Schema (draft 2020-12) of config.yaml for editors, with the settings of these plugins and their backends. */

@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
 import { type Backplane, prepare, start } from './backplane.ts';
 import { jsonSchema } from './boot.ts';
+import { diagnose, report } from './commands/doctor.ts';
+import { ImportError, importConfig } from './commands/import.ts';
+import { portTrouble } from './commands/port.ts';
 import { ConfigError } from './config/problem.ts';
 import { version } from './version.ts';
 
@@ -8,7 +11,10 @@ const usage = `Usage: backplane <command> [config.yaml]
 
   serve   [config.yaml]   Serves what the file names until SIGTERM or SIGINT
   check   [config.yaml]   Says everything that is wrong with the file; exit code 2 if anything is
+  doctor  [config.yaml]   Says what the file asks for that this machine lacks, and how to get it; exit code 1 if anything
+                          is missing. --json: for programs
   schema  [config.yaml]   Prints the JSON Schema of the file, with the settings of the plugins it names
+  import  <what> <file>   Prints the config.yaml that takes the place of another server's configuration
 
   -h, --help      -v, --version
 `;
@@ -22,12 +28,19 @@ export async function main(): Promise<void> {
 async function obey(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } },
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      version: { type: 'boolean', short: 'v' },
+      json: { type: 'boolean' },
+    },
   });
   if (values.version) return print(version);
-  const [command, file = 'config.yaml', ...rest] = positionals;
+  const [command, first, second, ...more] = positionals;
   if (values.help) return print(usage);
+  const rest = command === 'import' || second === undefined ? more : [second, ...more];
   if (rest.length > 0) return complain(`Too many arguments: ${rest.join(' ')}\n\n${usage}`, 2);
+  if (values.json && command !== 'doctor') return complain(`Only doctor knows --json.\n\n${usage}`, 2);
+  const file = first ?? 'config.yaml';
   switch (command) {
     case 'serve':
       return serve(file);
@@ -42,6 +55,14 @@ async function obey(): Promise<number> {
       await kernel.dispose(config.server.shutdown_grace);
       return print(JSON.stringify(schema, null, 2));
     }
+    case 'doctor': {
+      const found = await diagnose(file);
+      const ok = !found.some(({ status }) => status === 'problem');
+      print(values.json ? JSON.stringify({ ok, found }, null, 2) : report(found));
+      return ok ? 0 : 1;
+    }
+    case 'import':
+      return print(await importConfig(first, second));
     default:
       return complain(command ? `There is no command ${command}.\n\n${usage}` : usage, 2);
   }
@@ -116,17 +137,11 @@ function complain(text: string, code: number): number {
 /** Every way to fail is a sentence; a stack is for bugs. */
 function explain(thrown: unknown): number {
   if (thrown instanceof ConfigError) return complain(thrown.message, 2);
-  const { code, message, address, port } = thrown as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (thrown instanceof ImportError) return complain(thrown.message, 2);
+  const { code, message } = thrown as NodeJS.ErrnoException;
   if (code?.startsWith('ERR_PARSE_ARGS')) return complain(`${message}\n\n${usage}`, 2);
-  if (code === 'EADDRINUSE') {
-    return complain(`Port ${port} on ${address} is in use: stop what listens there, or set another server.port.`, 1);
-  }
-  if (code === 'EACCES' && port !== undefined) {
-    return complain(`This user may not open port ${port} on ${address}: choose a server.port above 1023.`, 1);
-  }
-  if (code === 'EADDRNOTAVAIL') {
-    return complain(`This machine has no address ${address}: set server.host to one it has, or to 0.0.0.0.`, 1);
-  }
+  const trouble = portTrouble(thrown);
+  if (trouble) return complain(`${trouble.what}: ${trouble.fix}.`, 1);
   return complain(
     `Backplane failed: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`,
     1,

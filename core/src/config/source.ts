@@ -34,12 +34,12 @@ export class Source {
   readonly #secrets = new Map<string, string>();
   readonly #root: { value: unknown };
 
-  /** Throws a ConfigError when the file cannot be read or is no YAML. */
-  static async read(file: string, env: NodeJS.ProcessEnv): Promise<Source> {
+  /** `env` undefined: dollars are dollars. Throws a ConfigError when the file cannot be read or is no YAML. */
+  static async read(file: string, env: NodeJS.ProcessEnv | undefined): Promise<Source> {
     return new Source(file, await readText(file), env);
   }
 
-  constructor(file: string, text: string, env: NodeJS.ProcessEnv) {
+  constructor(file: string, text: string, env: NodeJS.ProcessEnv | undefined) {
     this.file = file;
     this.#text = text;
     // Duplicate keys are looked for below: the parser's own search takes quadratic time.
@@ -51,7 +51,7 @@ export class Source {
       throw new ConfigError([...errors, ...warnings].map(({ message, pos }) => this.#syntax(message, pos)));
     }
     this.#inspect();
-    this.#expand(env);
+    if (env) this.#expand(env);
     try {
       this.#root = { value: this.#document.toJS({ maxAliasCount: 100 }) ?? {} };
     } catch (error) {

@@ -54,6 +54,10 @@ export function openContext(
       open('routes()');
       into.routes.push({ plugin: name, routes });
     },
+    examine(examine) {
+      open('examine()');
+      into.examinations.push({ plugin: name, examine });
+    },
     provide(token, factory) {
       open('provide()');
       services.provide(name, token, factory);

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
-import type { AuthScheme, BackendKind, Limiter, MediaLoader, Observer, Plugin } from '../sdk/index.ts';
+import type { AuthScheme, BackendKind, Examination, Limiter, MediaLoader, Observer, Plugin } from '../sdk/index.ts';
 
 export interface LoadedPlugin {
   readonly name: string;
@@ -31,5 +31,6 @@ export class Contributions {
   readonly limiters: Limiter[] = [];
   readonly observers: { readonly plugin: string; readonly observer: Observer }[] = [];
   readonly routes: { readonly plugin: string; readonly routes: FastifyPluginAsync }[] = [];
+  readonly examinations: { readonly plugin: string; readonly examine: Examination }[] = [];
   readonly disposers: Disposer[] = [];
 }

@@ -1,5 +1,13 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { type AuthScheme, type Limiter, type Log, type MediaLoader, type Observer, registry } from '../sdk/index.ts';
+import {
+  type AuthScheme,
+  type Examination,
+  type Limiter,
+  type Log,
+  type MediaLoader,
+  type Observer,
+  registry,
+} from '../sdk/index.ts';
 import { Services } from './container.ts';
 import { openContext } from './context.ts';
 import { type Backend, Contributions, type Disposer, type LoadedPlugin } from './contributions.ts';
@@ -16,6 +24,7 @@ export interface Kernel {
   readonly limiters: readonly Limiter[];
   readonly observers: readonly { readonly plugin: string; readonly observer: Observer }[];
   readonly routes: readonly { readonly plugin: string; readonly routes: FastifyPluginAsync }[];
+  readonly examinations: readonly { readonly plugin: string; readonly examine: Examination }[];
   /** Aborts the plugins' signal, then runs the disposers, last registered first, each for at most `graceMs`. Never rejects. */
   dispose(graceMs: number): Promise<void>;
 }
@@ -71,8 +80,8 @@ export async function createKernel(loaded: readonly LoadedPlugin[], core: CoreSe
     await dispose(abandonMs);
     throw new SetupError(failures);
   }
-  const { backends, schemes, loaders, limiters, observers, routes } = contributions;
-  return { plugins, backends, schemes, loaders, limiters, observers, routes, dispose };
+  const { backends, schemes, loaders, limiters, observers, routes, examinations } = contributions;
+  return { plugins, backends, schemes, loaders, limiters, observers, routes, examinations, dispose };
 }
 
 /** How long plugins may take to undo themselves when another one's setup failed. */

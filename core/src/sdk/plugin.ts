@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { z } from 'zod';
 import type { AuthScheme } from './auth.ts';
 import type { BackendKind } from './backend.ts';
+import type { Examination } from './examination.ts';
 import type { Limiter } from './limit.ts';
 import type { MediaLoader } from './media.ts';
 import type { Log, Meter, Observer } from './observe.ts';
@@ -32,6 +33,9 @@ export interface PluginContext {
    * Throw a `Failure` for an OpenAI-shaped error.
    */
   routes(plugin: FastifyPluginAsync): void;
+
+  /** What `backplane doctor` asks of this plugin: whether what it needs of the machine is there. */
+  examine(examination: Examination): void;
 
   /** Offers a service to plugins that name this one in `after`. Made on first use, once. */
   provide<T>(token: Token<T>, factory: () => T): void;

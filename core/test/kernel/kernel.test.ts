@@ -49,6 +49,7 @@ const scheme = { challenge: 'Bearer', authenticate: () => undefined };
 test('what plugins contribute is there, with the plugin it came from', async () => {
   const observer = () => {};
   const routes = async () => {};
+  const examine = async () => [];
   const kernel = await create(
     plugin('engine', (context) => context.backend('echo', kind)),
     plugin('rest', async (context) => {
@@ -57,6 +58,7 @@ test('what plugins contribute is there, with the plugin it came from', async () 
       context.media(loader('data:'));
       context.observe(observer);
       context.routes(routes);
+      context.examine(examine);
     }),
   );
   expect(kernel.backends.get('echo')).toMatchObject({ name: 'echo', plugin: { name: 'engine' } });
@@ -64,6 +66,7 @@ test('what plugins contribute is there, with the plugin it came from', async () 
   expect(kernel.loaders.map(({ schemes }) => schemes)).toEqual([['data:']]);
   expect(kernel.observers).toEqual([{ plugin: 'rest', observer }]);
   expect(kernel.routes).toEqual([{ plugin: 'rest', routes }]);
+  expect(kernel.examinations).toEqual([{ plugin: 'rest', examine }]);
 });
 
 test('plugins are set up after those they name, one at a time', async () => {
