@@ -52,7 +52,7 @@ export default definePlugin({
             let made = 0;
             if (verb === 'count' || verb === 'crash') {
               for (let i = 1; i <= (verb === 'count' ? number : number + 1) && made < max_tokens; i++, made++) {
-                if (verb === 'crash' && i > number) { await sleep(50); process.kill(process.pid, 'SIGKILL'); }
+                if (verb === 'crash' && i > number && (words[1] !== 'first' || host.index === 0)) { await sleep(50); process.kill(process.pid, 'SIGKILL'); }
                 if (signal.aborted) { log.info({ made }, 'puppet stopped'); return; }
                 yield { type: 'text', text: i + ' ', tokens: 1 };
                 await sleep(5);

@@ -44,6 +44,17 @@ async function ask(url: string, name: string, times: number, content = 'say x', 
   return answers;
 }
 
+/** Resolves when this many pieces of output have been made. */
+async function made(pieces: number): Promise<void> {
+  for (;;) {
+    const metrics = await (await fetch(`${server?.url}/metrics`)).text();
+    const counts = metrics.matchAll(
+      /^backplane_(?:time_to_first_token|inter_token_latency)_seconds_count\{.*\} (\d+)/gm,
+    );
+    if ([...counts].reduce((sum, [, count]) => sum + Number(count), 0) >= pieces) return;
+  }
+}
+
 /** Resolves when this many calls hold a slot of m. */
 async function busy(many: number): Promise<void> {
   for (;;) {
@@ -163,6 +174,25 @@ describe('tokens_per_minute', () => {
     const url = await limited('[{ tokens_per_minute: 15 }]');
     await stream(url, 'count 5', {}, { headers: { authorization: 'Bearer key-of-ann' } });
     expect(statuses(await ask(url, 'ann', 1))).toEqual([429]);
+  });
+
+  test.each([true, false])('is charged for what was made until a client hung up (streamed: %s)', async (streamed) => {
+    const url = await limited('[{ tokens_per_minute: 40 }]');
+    const gone = new AbortController();
+    const leave = { onData: (body: string, hangUp: () => void) => void (body.includes('"7 "') && hangUp()) };
+    if (streamed) await stream(url, 'count 100000', {}, { headers: { authorization: 'Bearer key-of-ann' }, ...leave });
+    else {
+      const call = chat(url, 'count 100000', {}, as('ann', { signal: gone.signal })).catch(() => 'gone');
+      await made(7);
+      gone.abort();
+      await call;
+    }
+    const settled = await server?.line(({ status }) => status === 499);
+    expect(settled).toMatchObject({ prompt_tokens: 10 });
+    expect(settled?.completion_tokens).toBeGreaterThanOrEqual(7);
+    const [next] = await ask(url, 'ann', 1);
+    const left = 40 - 10 - (settled?.completion_tokens as number);
+    expect(next?.headers.get('x-ratelimit-remaining-tokens')).toBe(String(Math.max(left, 0)));
   });
 
   test('that refuses a call uses up no request', async () => {

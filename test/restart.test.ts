@@ -39,9 +39,18 @@ describe('two instances, each in a process of its own', () => {
     while ((await health(server)).status !== 'ok');
   });
 
-  test('a call whose instance crashed before it said anything is answered by the other, once', async () => {
+  test('a call whose instance crashed before the client was told anything is answered by the other, once', async () => {
     const answers = await Promise.all([chat(server.url, 'crash-first'), chat(server.url, 'crash-first')]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    while ((await health(server)).status !== 'ok');
+    const halves = await Promise.all([chat(server.url, 'crash 3 first'), chat(server.url, 'crash 3 first')]);
+    for (const half of halves) {
+      // What the broken instance had said is in neither the answer nor its usage.
+      expect(await half.json()).toMatchObject({
+        choices: [{ message: { content: '1 2 3 4 ' } }],
+        usage: { prompt_tokens: 10, completion_tokens: 4 },
+      });
+    }
     while ((await health(server)).status !== 'ok');
     const poison = await chat(server.url, 'crash');
     expect(poison.status).toBe(502);

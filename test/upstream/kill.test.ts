@@ -69,7 +69,7 @@ async function running(): Promise<readonly number[]> {
   return sums;
 }
 
-test('fifty kills of the busiest upstream fail no call that had produced no output', async () => {
+test('fifty kills of the busiest upstream fail no call whose client had been told nothing', async () => {
   let over = false;
   const counts = { whole: 0, cut: 0 };
   const failed: string[] = [];
@@ -99,10 +99,9 @@ test('fifty kills of the busiest upstream fail no call that had produced no outp
   async function plainLoad(model: string): Promise<void> {
     while (!over) {
       const { status, body } = await chat(proxy.url, model, 'go');
-      if (status === 200) expect(JSON.parse(body).choices[0].message.content).toBe(whole);
-      // Decoded here, the upstream's output had begun, even though this client saw none of it.
-      else if (model === 'separate' && body.includes('broke the connection')) counts.cut++;
-      else failed.push(body);
+      if (status !== 200) failed.push(body);
+      // Decoded here, the upstream's output may have begun before it died: none of that is in the answer.
+      else expect(JSON.parse(body).choices[0].message.content).toBe(whole);
     }
   }
   let most = 0;

@@ -5,7 +5,7 @@ import type { Generation } from '../openai/generation.ts';
 import { Failure, type FinishReason } from '../sdk/index.ts';
 import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
-import { gather, generate } from './generate.ts';
+import { Gathering, type Reader, Run } from './generate.ts';
 
 /** The event lane: events of an instance, encoded here. What it throws, nothing of was sent. */
 export async function answerGeneration(
@@ -21,9 +21,13 @@ export async function answerGeneration(
     await stream(reply, exchange, model, generation, call, keepAliveMs);
     return;
   }
-  const { choices, usage } = await gather(model, generation, call, (event) => {
-    if (event.type !== 'started' && event.type !== 'finish') exchange.output();
+  const gathering = new Gathering(generation, ({ type }) => {
+    if (type !== 'started' && type !== 'finish') exchange.output();
   });
+  const run = new Run(model, generation, call, gathering);
+  exchange.measure(() => run.usage);
+  const usage = await run.end();
+  const { choices } = gathering;
   exchange.answered(usage, choices[0]?.finish);
   sendJson(reply, generation.encoder.whole(choices, usage));
 }
@@ -51,14 +55,22 @@ async function stream(
 ): Promise<void> {
   const { encoder, includeUsage } = generation;
   const events = new EventStream(reply.raw, keepAliveMs);
+  const told = new Set<number>();
   let finish: FinishReason | undefined;
-  try {
-    const usage = await generate(model, generation, call, (choice, event) => {
+  const reader: Reader = {
+    take(choice, event) {
       const text = encoder.event(choice, event);
+      if (text !== '') told.add(choice);
       if (event.type === 'finish') finish ??= event.reason;
       else if (text !== '') exchange.output();
       return events.write(text);
-    });
+    },
+    retract: (choice) => !told.has(choice),
+  };
+  try {
+    const run = new Run(model, generation, call, reader);
+    exchange.measure(() => run.usage);
+    const usage = await run.end();
     if (includeUsage) void events.write(encoder.usage(usage));
     exchange.answered(usage, finish);
     events.end();

@@ -34,6 +34,7 @@ export class Exchange {
   #answered = false;
   #over = false;
   readonly #afterwards: ((usage: Usage | undefined) => void)[] = [];
+  #usedSoFar: (() => Usage | undefined) | undefined;
 
   constructor(request: FastifyRequest, reply: FastifyReply, route: string, operation: Operation, emit: Observer) {
     this.id = request.id;
@@ -104,6 +105,11 @@ export class Exchange {
     else this.#afterwards.push(run);
   }
 
+  /** Where to ask for the tokens of a call whose client does not wait for its end. */
+  measure(usedSoFar: () => Usage | undefined): void {
+    this.#usedSoFar = usedSoFar;
+  }
+
   /** The reply is whole; what is left is to deliver it. */
   answered(usage?: Usage, finishReason?: FinishReason): void {
     this.#answered = true;
@@ -124,6 +130,8 @@ export class Exchange {
     if (!this.#answered && !this.#settled.code) {
       const gone = new Failure('cancelled', 'The client closed the connection.');
       this.failed(gone);
+      const used = this.#usedSoFar?.();
+      if (used) this.#settled.usage = used;
       this.#abort.abort(gone);
     }
     for (const run of this.#afterwards) run(this.#settled.usage);

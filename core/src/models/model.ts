@@ -121,7 +121,7 @@ export class Model {
     return this.facts;
   }
 
-  /** Runs a call on some instance, and once more on another if the first broke before it gave any output. */
+  /** Runs a call on some instance, and once more on another if the first broke before the client was told anything. */
   async *stream(
     task: 'chat' | 'complete',
     request: ChatRequest | CompletionRequest,
@@ -145,7 +145,7 @@ export class Model {
         if (finished) return;
         throw new InstanceFailure(lease.instance, 'ended its answer without saying why');
       } catch (thrown) {
-        broken = this.#retry(thrown, lease, call, !output && !broken);
+        broken = this.#retry(thrown, lease, call, !broken && (!output || call.retract?.() === true));
       } finally {
         lease.release();
       }

@@ -34,6 +34,7 @@ function logCall(log: Log, settled: Settled): void {
     prompt_tokens: usage?.promptTokens,
     completion_tokens: usage?.completionTokens,
     cached_tokens: usage?.cachedTokens,
+    tokens_estimated: usage?.estimated,
     tokens_per_second: tokensPerSecond(settled),
     finish_reason: settled.finishReason,
     code: settled.code,

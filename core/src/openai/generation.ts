@@ -81,6 +81,7 @@ export function usageBody(usage: Usage): object {
     total_tokens: usage.promptTokens + usage.completionTokens,
     prompt_tokens_details: { cached_tokens: usage.cachedTokens ?? 0 },
     completion_tokens_details: { reasoning_tokens: usage.reasoningTokens ?? 0 },
+    ...(usage.estimated && { estimated: true }),
   };
 }
 
@@ -95,7 +96,7 @@ export function addUsage(each: readonly (Usage | undefined)[], choicesPerPrompt:
     sum.promptTokens += usage.promptTokens;
     sum.cachedTokens += usage.cachedTokens ?? 0;
   });
-  return sum;
+  return each.some((usage) => usage?.estimated) ? { ...sum, estimated: true } : sum;
 }
 
 /** The seed of a choice: the same seed for each would give the same answer n times. */

@@ -198,7 +198,9 @@ const schemas = {
       code: { type: ['string', 'null'] },
     }),
   }),
-  Usage: closed({ prompt_tokens: count, completion_tokens: count, total_tokens: count }),
+  Usage: closed({ prompt_tokens: count, completion_tokens: count, total_tokens: count, estimated: { const: true } }, [
+    'estimated',
+  ]),
   ChatCompletion: answerOf(
     'chat.completion',
     closed({

@@ -15,6 +15,11 @@ export interface Call {
   /** Fetches and checks a URL from the request through the media loaders the operator allowed. Throws `media_rejected`. */
   media(url: string): Promise<Media>;
 }
+  /**
+   * For backends that ask others: takes back all output so far. True when the client was told none of it; then the answer
+   * may be given again from its beginning. Absent where nobody can know.
+   */
+  retract?(): boolean;
 
 /** What a model can do. A backend implements the tasks it has: the methods present ARE its capabilities. */
 export interface Tasks {

@@ -117,6 +117,8 @@ export interface Usage {
   /** Prompt tokens that were not computed again because an earlier call left them in the KV cache. */
   readonly cachedTokens?: number;
   readonly reasoningTokens?: number;
+  /** Whoever computed the answer did not say: the numbers are what its pieces and the prompt's length suggest. */
+  readonly estimated?: boolean;
 }
 
 /**
@@ -133,6 +135,8 @@ export type ChatEvent =
       readonly type: 'started';
       readonly promptTokens: number;
       readonly cachedTokens?: number;
+      /** True when the numbers here and the `tokens` of the pieces are guessed, since the engine does not say. */
+      readonly estimated?: boolean;
       /** True when the prompt itself opened the reasoning block, so that the output begins inside it. */
       readonly reasoning?: boolean;
     }

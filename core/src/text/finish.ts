@@ -96,17 +96,21 @@ export class Finisher {
 
   /** The end of a call that was cut short here, whose engine can no longer say it. */
   close(): ChatEvent[] {
-    const events: ChatEvent[] = [{ type: 'finish', reason: this.#called ? 'tool_calls' : 'stop' }];
-    if (this.#started !== undefined) {
-      const { promptTokens, cachedTokens } = this.#started;
-      const usage = {
-        promptTokens,
-        completionTokens: this.#completionTokens,
-        ...(cachedTokens !== undefined && { cachedTokens }),
-      };
-      events.push({ type: 'usage', usage: this.#withReasoning(usage) });
-    }
-    return events;
+    const finish: ChatEvent = { type: 'finish', reason: this.#called ? 'tool_calls' : 'stop' };
+    const { usage } = this;
+    return usage ? [finish, { type: 'usage', usage }] : [finish];
+  }
+
+  /** What the events so far stand for; undefined where the engine has not said how it began. */
+  get usage(): Usage | undefined {
+    if (this.#started === undefined) return undefined;
+    const { promptTokens, cachedTokens, estimated } = this.#started;
+    return this.#withReasoning({
+      promptTokens,
+      completionTokens: this.#completionTokens,
+      ...(cachedTokens !== undefined && { cachedTokens }),
+      ...(estimated && { estimated }),
+    });
   }
 
   #text(event: Event<'text'>): ChatEvent[] {

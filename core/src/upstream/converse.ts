@@ -15,7 +15,10 @@ export interface Question {
   readonly key: string | undefined;
 }
 
-/** The event lane: an upstream's stream as neutral events. Asks another upstream when one fails before any output. */
+/**
+ * The event lane: an upstream's stream as neutral events. Asks another upstream when one fails before the client was told
+ * anything; what was said is then said again from its beginning.
+ */
 export async function* converse(
   fleet: Fleet,
   question: Question,
@@ -51,7 +54,7 @@ export async function* converse(
       over = true;
       last = attemptOf(thrown, upstream, call.signal);
       done(last);
-      if (said || !last.again || call.signal.aborted) throw last.failure;
+      if (!last.again || call.signal.aborted || (said && !call.retract?.())) throw last.failure;
     } finally {
       // The reader left in the middle: nothing is known against the upstream.
       if (!over) done(undefined);
