@@ -1,10 +1,10 @@
-import { anonymous, apiVersion, definePlugin } from '@backplane/core/sdk';
+import { anonymous, apiVersion, definePlugin, type Finding } from '@backplane/core/sdk';
 import { config, prefixOf } from './config.ts';
 import { type Form, HeaderScheme } from './header-scheme.ts';
 import { Keys, loadKeys } from './keys.ts';
+import { weakness } from './strength.ts';
 
-/** Below this a key is guessed rather than stolen. */
-const shortKey = 8;
+const strong = 'Make a new one, e.g. with openssl rand -hex 24';
 
 export default definePlugin({
   name: 'auth',
@@ -15,20 +15,22 @@ export default definePlugin({
       // A scheme all the same: with none, the core takes the missing lock for an oversight.
       context.auth('anonymous', { challenge: 'Bearer', authenticate: () => anonymous });
       context.log.info({}, 'Auth is off (enabled: false): every route answers without a key');
+      context.examine(async () => [{ status: 'ok', what: 'Auth is off: every route answers without a key.' }]);
       return;
     }
 
     // By header, in the order of config.yaml: `Bearer` and `ApiKey` in one header are two forms of one scheme.
     const headers = new Map<string, { readonly header: string; readonly forms: Form[] }>();
+    const weak: Finding[] = [];
     let count = 0;
     for (const scheme of schemes) {
       const keys = await loadKeys(scheme, context.directory);
       for (const { key, principal } of keys) {
-        if (key.length >= shortKey) continue;
-        context.log.warn(
-          { principal: principal.name, header: scheme.header },
-          `The key of ${principal.name} has fewer than ${shortKey} characters; make a longer one, e.g. with openssl rand -hex 24`,
-        );
+        const why = weakness(key);
+        if (why === undefined) continue;
+        const what = `The key of ${principal.name} ${why}`;
+        context.log.warn({ principal: principal.name, header: scheme.header }, `${what}. ${strong}`);
+        weak.push({ status: 'warning', what: `${what}.`, fix: `${strong}.` });
       }
       count += keys.length;
       const name = scheme.header.toLowerCase();
@@ -42,5 +44,8 @@ export default definePlugin({
       );
     }
     for (const { header, forms } of headers.values()) context.auth(header, new HeaderScheme(header, forms));
+    context.examine(async () =>
+      weak.length > 0 ? weak : [{ status: 'ok', what: `Keys: ${count}, none of them weak.` }],
+    );
   },
 });

@@ -1,4 +1,4 @@
-import type { AuthScheme, Credentials, Log, PluginContext, Principal } from '@backplane/core/sdk';
+import type { AuthScheme, Credentials, Examination, Finding, Log, PluginContext, Principal } from '@backplane/core/sdk';
 import auth from '../src/index.ts';
 
 export interface Loaded {
@@ -6,6 +6,8 @@ export interface Loaded {
   readonly schemes: readonly AuthScheme[];
   /** Everything the plugin logged, as JSON lines. */
   readonly log: readonly string[];
+  /** What `backplane doctor` is told. */
+  doctor(): Promise<readonly Finding[]>;
   /** Asks the schemes in their order, as the core does. */
   ask(headers: Readonly<Record<string, string>>, duplicates?: readonly string[]): Principal | undefined;
 }
@@ -24,12 +26,16 @@ export async function load(config: unknown, directory = '/nowhere'): Promise<Loa
   };
   const names: string[] = [];
   const schemes: AuthScheme[] = [];
-  const context: Pick<PluginContext, 'log' | 'directory' | 'auth'> = {
+  let examination: Examination = async () => [];
+  const context: Pick<PluginContext, 'log' | 'directory' | 'auth' | 'examine'> = {
     log,
     directory,
     auth: (name, scheme) => {
       names.push(name);
       schemes.push(scheme);
+    },
+    examine: (examine) => {
+      examination = examine;
     },
   };
   await auth.setup(context as PluginContext, auth.config.parse(config));
@@ -37,6 +43,7 @@ export async function load(config: unknown, directory = '/nowhere'): Promise<Loa
     names,
     schemes,
     log: lines,
+    doctor: () => examination({ models: [], signal: AbortSignal.timeout(1_000) }),
     ask: (headers, duplicates = []) => {
       const credentials: Credentials = { headers, duplicates: new Set(duplicates) };
       for (const scheme of schemes) {
