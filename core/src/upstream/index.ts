@@ -11,7 +11,9 @@ export {
   type ServerProgram,
 } from './child/index.ts';
 export { converse, type Question } from './converse.ts';
+export { estimatePromptTokens } from './estimate.ts';
 export { Fleet } from './fleet.ts';
 export { UpstreamInstance, type UpstreamModel } from './instance.ts';
 export { type FleetMetrics, UpstreamMetrics } from './metrics.ts';
 export { duration, type UpstreamOptions, upstreamFields, upstreamOptions } from './options.ts';
+export { reachUpstreams } from './reach.ts';

@@ -1,5 +1,11 @@
 import { definePlugin, relayTasks } from '@backplane/core/sdk';
-import { UpstreamInstance, UpstreamMetrics, upstreamFields } from '@backplane/core/upstream';
+import {
+  reachUpstreams,
+  UpstreamInstance,
+  UpstreamMetrics,
+  type UpstreamOptions,
+  upstreamFields,
+} from '@backplane/core/upstream';
 import { z } from 'zod';
 
 const options = z.strictObject({
@@ -39,6 +45,10 @@ export default definePlugin({
           ...(slots !== undefined && { slots }),
         });
       },
+    });
+    context.examine(async ({ models, signal }) => {
+      const findings = models.map(({ id, options }) => reachUpstreams(id, options as UpstreamOptions, signal));
+      return (await Promise.all(findings)).flat();
     });
   },
 });

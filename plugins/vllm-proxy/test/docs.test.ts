@@ -37,6 +37,7 @@ function contributed(): { readonly options: Schema; readonly metrics: readonly s
       const given = kind.options.parse({ upstreams: [{ url: 'http://127.0.0.1:1' }] });
       kind.create({ id: 'm', aliases: [], options: given }, { log });
     },
+    examine() {},
   };
   void plugin.setup(context as unknown as Parameters<typeof plugin.setup>[0], {});
   return { options: z.toJSONSchema(schema as z.ZodType, { io: 'input' }) as Schema, metrics };
