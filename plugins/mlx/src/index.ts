@@ -1,5 +1,6 @@
 import { definePlugin } from '@backplane/core/sdk';
 import { z } from 'zod';
+import { examine } from './examine.ts';
 import { MlxInstance } from './instance.ts';
 import { options } from './options.ts';
 
@@ -14,5 +15,6 @@ export default definePlugin({
       isolation: ['inline'],
       create: (spec, { log }) => new MlxInstance(spec, log),
     });
+    context.examine(examine);
   },
 });
