@@ -36,8 +36,9 @@ export class Answer {
       .join('');
   }
 
-  /** What its pieces say they stand for; undefined when they do not say. */
+  /** What its pieces say they stand for; undefined when they do not say, or only guess. */
   get tokens(): number | undefined {
+    if (this.all('started')[0]?.estimated) return undefined;
     const counts = this.pieces.map(({ tokens }) => tokens);
     return counts.every((count) => count !== undefined) ? counts.reduce((sum, count) => sum + count, 0) : undefined;
   }

@@ -10,9 +10,11 @@ import type { Upstream } from './upstream.ts';
 /** What is asked of an upstream whose reply is to be read, not passed on. */
 export interface Question {
   readonly path: string;
-  /** The body for an upstream that knows the model by this name. */
-  body(model: string): Uint8Array;
+  /** The body for an upstream that knows the model by this name; `counting`: it can say the usage in every chunk. */
+  body(model: string, counting: boolean): Uint8Array;
   readonly key: string | undefined;
+  /** A guess at the prompt's length, for answers that end before the upstream says; absent: 0. */
+  readonly promptTokens?: number;
 }
 
 /**
@@ -32,11 +34,11 @@ export async function* converse(
     let over = false;
     try {
       const response = await ask(fleet, upstream, question, call.signal, 'text/event-stream');
-      const decoder = new Decoder(upstream);
+      const decoder = new Decoder(upstream, question.promptTokens);
       try {
         for await (const bytes of response.body) {
           for (const event of decoder.push(bytes as Uint8Array)) {
-            said = true;
+            if (event.type !== 'started') said = true;
             yield event;
           }
           if (decoder.failure) throw decoder.failure;
@@ -97,7 +99,7 @@ async function ask(
     method: 'POST',
     path: upstream.base + path,
     headers: { 'content-type': 'application/json', accept, 'accept-encoding': 'identity', ...upstream.credentials },
-    body: body(fleet.nameAt(upstream)),
+    body: body(fleet.nameAt(upstream), upstream.counting),
     signal,
   });
   const { statusCode, headers } = response;

@@ -37,7 +37,7 @@ const eventLimit = 16 * 1024 * 1024;
 /**
  * Turns an upstream's stream of `chat.completion.chunk` or `text_completion` objects into neutral events. Knows vLLM's,
  * llama-server's, SGLang's and mlx-lm's ways: `reasoning` and `reasoning_content`, comments, deltas that repeat the role,
- * usage in a chunk of its own or in the last.
+ * usage in a chunk of its own, in the last or in each. Where it is not in each, a piece counts as a token until the end.
  */
 export class Decoder {
   readonly #events: ChatEvent[] = [];
@@ -46,12 +46,19 @@ export class Decoder {
   readonly #upstream: Accused;
   #length = 0;
   #finish: FinishReason | undefined;
+  /** The last that the upstream said of it. */
   #usage: Usage | undefined;
+  readonly #promptTokens: number;
+  #started = false;
+  /** Tokens that the events so far stand for. */
+  #counted = 0;
   #done = false;
   #error: Failure | undefined;
 
-  constructor(upstream: Accused) {
+  /** `promptTokens`: what to take the prompt for while the upstream does not say. */
+  constructor(upstream: Accused, promptTokens = 0) {
     this.#upstream = upstream;
+    this.#promptTokens = promptTokens;
     this.#parser = createParser({
       onEvent: ({ data }) => {
         this.#length = 0;
@@ -135,7 +142,7 @@ export class Decoder {
     if (!choice) return;
     const { delta, text, logprobs, finish_reason } = choice;
     if (delta) this.#delta(delta, logprobs?.content);
-    if (typeof text === 'string' && text !== '') this.#events.push({ type: 'text', text });
+    if (typeof text === 'string' && text !== '') this.#events.push({ type: 'text', text, tokens: this.#count() });
     if (finish_reason === 'error' || finish_reason === 'abort') {
       this.#error = complaint(this.#upstream, `it gave up the answer (finish_reason ${finish_reason})`);
     } else if (finish_reason) this.#finish = finishOf(finish_reason);
@@ -146,18 +153,40 @@ export class Decoder {
     logprobs?: readonly TokenLogprob[] | null,
   ): void {
     const thought = reasoning_content ?? reasoning;
-    if (typeof thought === 'string' && thought !== '') this.#events.push({ type: 'reasoning', text: thought });
+    if (typeof thought === 'string' && thought !== '')
+      this.#events.push({ type: 'reasoning', text: thought, tokens: this.#count() });
     if (typeof content === 'string' && content !== '')
-      this.#events.push({ type: 'text', text: content, ...(logprobs && { logprobs }) });
+      this.#events.push({ type: 'text', text: content, tokens: this.#count(), ...(logprobs && { logprobs }) });
     for (const { index = 0, id, function: called } of tool_calls ?? []) {
       this.#events.push({
         type: 'tool_call',
         index,
+        tokens: this.#count(),
         ...(id && { id }),
         ...(called?.name && { name: called.name }),
         ...(called?.arguments && { arguments: called.arguments }),
       });
     }
+  }
+
+  /** How many tokens the piece at hand stands for. The first says how it began. */
+  #count(): number {
+    const usage = this.#usage;
+    if (!this.#started) {
+      this.#started = true;
+      this.#events.push(
+        usage
+          ? {
+              type: 'started',
+              promptTokens: usage.promptTokens,
+              ...(usage.cachedTokens !== undefined && { cachedTokens: usage.cachedTokens }),
+            }
+          : { type: 'started', promptTokens: this.#promptTokens, estimated: true },
+      );
+    }
+    const tokens = usage ? Math.max(usage.completionTokens - this.#counted, 0) : 1;
+    this.#counted += tokens;
+    return tokens;
   }
 }
 

@@ -1,7 +1,14 @@
 import type { ChatRequest, CompletionRequest, EmbedRequest } from '../sdk/index.ts';
 
-/** The body of a request towards an upstream: always streamed, with usage, so that the core can tell how it ends. */
-export function encodeGeneration(request: ChatRequest | CompletionRequest, model: string): Uint8Array {
+/**
+ * The body of a request towards an upstream: always streamed, with usage, so that the core can tell how it ends.
+ * `counting`: with usage in every chunk, which is not OpenAI's and which its own servers refuse.
+ */
+export function encodeGeneration(
+  request: ChatRequest | CompletionRequest,
+  model: string,
+  counting: boolean,
+): Uint8Array {
   const { extra, model: _, ...known } = request;
   return Buffer.from(
     JSON.stringify({
@@ -10,7 +17,7 @@ export function encodeGeneration(request: ChatRequest | CompletionRequest, model
       ...legacyLogprobs(request),
       model,
       stream: true,
-      stream_options: { include_usage: true },
+      stream_options: { include_usage: true, ...(counting && { continuous_usage_stats: true }) },
     }),
   );
 }

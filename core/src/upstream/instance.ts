@@ -18,6 +18,7 @@ import { converse, inquire, type Question } from './converse.ts';
 import { type UsageBody, usageOf } from './decode.ts';
 import { discover } from './discover.ts';
 import { encodeEmbedding, encodeGeneration } from './encode.ts';
+import { estimatePromptTokens } from './estimate.ts';
 import { Fleet } from './fleet.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 import type { UpstreamOptions } from './options.ts';
@@ -71,7 +72,8 @@ export class UpstreamInstance implements Instance {
   async load(signal: AbortSignal): Promise<Facts> {
     await this.#fleet.startProbing();
     const { tasks, contextLength, parameters, slots } = this.#model;
-    const length = contextLength ?? (await this.#discoverLength(signal));
+    const discovered = await this.#discover(signal);
+    const length = contextLength ?? discovered;
     return {
       relays: tasks ?? relayTasks,
       // What an upstream reads as reasoning it says itself; what it leaves in the text is found there.
@@ -113,12 +115,14 @@ export class UpstreamInstance implements Instance {
     return { vectors: data.map(({ embedding }) => Float32Array.from(embedding)), usage: usageOf(usage ?? {}) };
   }
 
-  async #discoverLength(signal: AbortSignal): Promise<number | undefined> {
+  /** Learns what the upstreams are; the context length they have in common. */
+  async #discover(signal: AbortSignal): Promise<number | undefined> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(discoveryMs)]);
     const { upstreams } = this.#fleet;
     const found = await Promise.all(
       upstreams.map((upstream) => discover(upstream, this.#fleet.nameAt(upstream), within)),
     );
+    for (const [index, upstream] of upstreams.entries()) upstream.counting = found[index]?.counting === true;
     const lengths = found.flatMap((one) => one?.contextLength ?? []);
     // A call may go to any of them.
     return lengths.length > 0 ? Math.min(...lengths) : undefined;
@@ -133,7 +137,8 @@ interface EmbeddingList {
 function question(path: string, request: ChatRequest | CompletionRequest): Question {
   return {
     path,
-    body: (model) => encodeGeneration(request, model),
+    body: (model, counting) => encodeGeneration(request, model, counting),
+    promptTokens: estimatePromptTokens(request),
     key: 'messages' in request ? JSON.stringify(request.messages.slice(0, 2)).slice(0, 1_024) : undefined,
   };
 }

@@ -17,6 +17,8 @@ export class Upstream {
   outstanding = 0;
   /** What the last probe said; undefined before the first. */
   healthy: boolean | undefined;
+  /** It is known to say the usage in every chunk of a stream when asked to (`continuous_usage_stats`). */
+  counting = false;
   /** It asked to be left alone until then (`Retry-After`), epoch ms. */
   busyUntil = 0;
 

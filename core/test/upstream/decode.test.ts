@@ -10,6 +10,9 @@ const chunk = (delta: object, more: object = {}): string =>
 const finish = (reason: string): string => chunk({}, { finish_reason: reason });
 const end = `${finish('stop')}data: [DONE]\n\n`;
 
+/** How a stream begins whose upstream says no usage before its end. */
+const guessed = { type: 'started', promptTokens: 0, estimated: true };
+
 function decode(pieces: readonly Buffer[]): readonly ChatEvent[] {
   const decoder = new Decoder(upstream);
   const events: ChatEvent[] = [];
@@ -47,7 +50,8 @@ describe('the decoder', () => {
       expect(() => decode([bytes.subarray(0, at)]), String(at)).toThrow(Failure);
     }
     expect(read(text)).toEqual([
-      { type: 'text', text: '你好' },
+      guessed,
+      { type: 'text', text: '你好', tokens: 1 },
       { type: 'finish', reason: 'stop' },
     ]);
   });
@@ -55,7 +59,7 @@ describe('the decoder', () => {
   it('gives what came before an error, then the error, without the key', () => {
     const decoder = new Decoder(upstream);
     const text = `${chunk({ content: 'a' })}data: {"error":{"message":"no such key sk-secret"}}\n\n`;
-    expect(decoder.push(Buffer.from(text))).toEqual([{ type: 'text', text: 'a' }]);
+    expect(decoder.push(Buffer.from(text))).toEqual([guessed, { type: 'text', text: 'a', tokens: 1 }]);
     expect(decoder.failure?.message).toBe('upstream 1 failed: no such key …');
     expect(() => decoder.end()).toThrow('upstream 1 failed');
   });

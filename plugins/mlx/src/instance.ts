@@ -11,7 +11,14 @@ import {
   type Log,
   type ModelSpec,
 } from '@backplane/core/sdk';
-import { ChildServer, converse, Fleet, type FleetMetrics, upstreamOptions } from '@backplane/core/upstream';
+import {
+  ChildServer,
+  converse,
+  estimatePromptTokens,
+  Fleet,
+  type FleetMetrics,
+  upstreamOptions,
+} from '@backplane/core/upstream';
 import { type ModelFolder, readModelFolder } from './model-folder.ts';
 import type { Options } from './options.ts';
 import { serverProgram, title } from './program.ts';
@@ -75,22 +82,28 @@ export class MlxInstance implements Instance {
   }
 
   chat(request: ChatRequest, call: Call): AsyncIterable<ChatEvent> {
-    return this.#ask('/v1/chat/completions', encodeChat(request, this.#room), call);
+    return this.#ask('/v1/chat/completions', request, encodeChat(request, this.#room), call);
   }
 
   complete(request: CompletionRequest, call: Call): AsyncIterable<ChatEvent> {
-    return this.#ask('/v1/completions', encodeCompletion(request, this.#room), call);
+    return this.#ask('/v1/completions', request, encodeCompletion(request, this.#room), call);
   }
 
   /** Always streamed: of a call that is not, the child notices no cancel, and computes to its end. */
-  async *#ask(path: string, body: Uint8Array, call: Call): AsyncGenerator<ChatEvent, void, undefined> {
+  async *#ask(
+    path: string,
+    request: ChatRequest | CompletionRequest,
+    body: Uint8Array,
+    call: Call,
+  ): AsyncGenerator<ChatEvent, void, undefined> {
     const child = this.#child;
     const fleet = this.#fleet;
     if (!child || !fleet) throw new Failure('not_ready', `${title} has not been started`);
     if (child.ended !== undefined) throw new Failure('backend_failed', child.ended);
+    const question = { path, body: () => body, key: undefined, promptTokens: estimatePromptTokens(request) };
     let calls = 0;
     try {
-      for await (const event of withTags(converse(fleet, { path, body: () => body, key: undefined }, call))) {
+      for await (const event of withTags(converse(fleet, question, call))) {
         if (event.type === 'tool_call') calls++;
         if (event.type === 'finish' && event.reason === 'tool_calls' && calls === 0) {
           // It drops a call whose text it cannot read, and reports success.

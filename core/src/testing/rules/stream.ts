@@ -121,7 +121,7 @@ export const stream: readonly Rule[] = [
       );
       const started = answer.all('started')[0];
       must(
-        started === undefined || started.promptTokens === promptTokens,
+        started === undefined || started.estimated || started.promptTokens === promptTokens,
         `started says ${started?.promptTokens} prompt tokens, but usage says ${promptTokens}`,
       );
     }),
