@@ -1,0 +1,45 @@
+import { resizeBicubic } from './bicubic.ts';
+import { patchGrid, patchify } from './patches.ts';
+import type { RgbImage, Size } from './rgb.ts';
+import { type PatchGrid, patchPositions, tableCorners } from './vision-positions.ts';
+
+/** What the vision tower takes for one picture or one pair of frames. */
+export interface VisionInput {
+  /** In patches; patches = rows * columns, tokens = patches / 4. */
+  readonly grid: PatchGrid;
+  /** float32 [patches, 1536]. */
+  readonly patches: Float32Array<ArrayBuffer>;
+  /** int32 [patches, 2]. */
+  readonly positions: Int32Array<ArrayBuffer>;
+  /** int32 [patches, 4]. */
+  readonly corners: Int32Array<ArrayBuffer>;
+  /** float32 [patches, 4]. */
+  readonly weights: Float32Array<ArrayBuffer>;
+}
+
+/** Entries of a side of Qwen3-VL's learned position table. */
+const tableSide = 48;
+
+/** A picture in the size that `smartResize` chose. `side`: of the learned position table. */
+export function imageInput(image: RgbImage, size: Size, side = tableSide): VisionInput {
+  const resized = resizeBicubic(image, size);
+  return { ...gridInput(size, side), patches: patchify(resized) };
+}
+
+/** One input per pair of frames; an odd last frame is its own partner. All frames have one size. */
+export function videoInputs(frames: readonly RgbImage[], size: Size, side = tableSide): VisionInput[] {
+  const shared = gridInput(size, side);
+  const inputs: VisionInput[] = [];
+  for (let at = 0; at < frames.length; at += 2) {
+    const first = resizeBicubic(frames[at] as RgbImage, size);
+    const partner = frames[at + 1];
+    inputs.push({ ...shared, patches: patchify(first, partner && resizeBicubic(partner, size)) });
+  }
+  return inputs;
+}
+
+function gridInput(size: Size, side: number): Omit<VisionInput, 'patches'> {
+  const grid = patchGrid(size);
+  const { indices, weights } = tableCorners(grid, side);
+  return { grid, positions: patchPositions(grid), corners: indices, weights };
+}
