@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { Embedding } from '../openai/embeddings.ts';
 import type { Generation } from '../openai/generation.ts';
+import type { Transcription } from '../openai/transcriptions.ts';
 import { Failure, type FinishReason } from '../sdk/index.ts';
 import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
@@ -45,6 +46,20 @@ export async function answerEmbedding(
   sendJson(reply, embedding.encode(result));
 }
 
+export async function answerTranscription(
+  reply: FastifyReply,
+  exchange: Exchange,
+  model: Model,
+  transcription: Transcription,
+  call: ModelCall,
+): Promise<void> {
+  nameIgnored(reply, transcription.ignored);
+  const transcript = await model.transcribe(transcription.request, call);
+  exchange.answered(transcript.usage);
+  const { type, text } = transcription.encode(transcript);
+  send(reply, type, text);
+}
+
 async function stream(
   reply: FastifyReply,
   exchange: Exchange,
@@ -84,11 +99,12 @@ async function stream(
 }
 
 function sendJson(reply: FastifyReply, body: object): void {
-  const bytes = Buffer.from(JSON.stringify(body));
-  reply.raw.writeHead(200, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': bytes.length,
-  });
+  send(reply, 'application/json; charset=utf-8', JSON.stringify(body));
+}
+
+function send(reply: FastifyReply, type: string, text: string): void {
+  const bytes = Buffer.from(text);
+  reply.raw.writeHead(200, { 'content-type': type, 'content-length': bytes.length });
   reply.raw.end(bytes);
 }
 

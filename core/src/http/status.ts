@@ -4,7 +4,7 @@ import type { ModelRegistry } from '../models/registry.ts';
 import { type ModelView, modelBody, modelList } from '../openai/models.ts';
 import { openapi } from '../openai/openapi.ts';
 import { anonymous, type Principal } from '../sdk/index.ts';
-import { endpoints, transcriptions } from './endpoints.ts';
+import { endpoints } from './endpoints.ts';
 
 export interface StatusSurroundings {
   readonly models: ModelRegistry;
@@ -56,8 +56,7 @@ export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): 
       version,
       guarded: around.guarded,
       open: around.open,
-      relayed: [...endpoints.filter(({ reads }) => !reads), transcriptions].flatMap(({ paths }) => paths),
-      upload: transcriptions.paths[0],
+      relayed: endpoints.filter(({ reads }) => !reads).flatMap(({ paths }) => paths),
     }),
   );
 }

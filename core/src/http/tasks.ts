@@ -1,14 +1,24 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
-import { type Body, readBody, relayed } from '../openai/body.ts';
+import { readBody, relayed } from '../openai/body.ts';
 import type { Target } from '../openai/target.ts';
-import { anonymous, type Facts, Failure, type Limiter, type Log, type Media, type RawRequest } from '../sdk/index.ts';
-import { answerEmbedding, answerGeneration } from './answer.ts';
+import { readTranscription } from '../openai/transcriptions.ts';
+import {
+  anonymous,
+  type Facts,
+  Failure,
+  type Limiter,
+  type Log,
+  type Media,
+  type RawRequest,
+  type RelayTask,
+} from '../sdk/index.ts';
+import { answerEmbedding, answerGeneration, answerTranscription } from './answer.ts';
 import { type Endpoint, endpoints, transcriptions } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
 import { RelaySink } from './relay-sink.ts';
-import { readUpload } from './upload.ts';
+import { gatherForm, readUpload } from './upload.ts';
 
 export interface TaskSurroundings {
   readonly models: ModelRegistry;
@@ -84,7 +94,7 @@ async function serveJson(
   }
   if (!own) throw unserved(body.model, model, endpoint);
   exchange.take('event');
-  const target = targetOf(body, model, facts);
+  const target = targetOf(body.model, model, facts);
   if (reads.kind === 'embedding') {
     await answerEmbedding(reply, exchange, model, reads.read(body.json(), target), call);
   } else {
@@ -93,11 +103,11 @@ async function serveJson(
   }
 }
 
-/** An upload is passed on while it arrives; of it only the field `model` is read. */
+/** An upload is passed on while it arrives, and only its field `model` read; or gathered, for a model that answers itself. */
 async function serveUpload(request: FastifyRequest, reply: FastifyReply, around: TaskSurroundings): Promise<void> {
   const { exchange } = request;
   const principal = exchange.principal ?? anonymous;
-  const able = around.models.visible(principal).filter((model) => model.facts?.relays?.includes('transcribe'));
+  const able = around.models.visible(principal).filter((model) => serves(model, 'transcribe'));
   const upload = await readUpload(request, around.bodyLimit, able.length === 1);
   const model = upload.model === undefined ? able[0] : around.models.find(upload.model, principal);
   if (!model) {
@@ -108,12 +118,20 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
   const { definition } = model;
   exchange.aim(model.id, definition.backend.name, false, definition.timeout);
   const facts = model.facts ?? (await model.known(exchange.signal));
-  if (!facts.relays?.includes('transcribe')) throw unserved(model.id, model, transcriptions);
+  if (!serves(model, 'transcribe')) throw unserved(model.id, model, transcriptions);
   if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
   const { body, span } = upload.forward(
     upload.model ?? model.id,
     (late) => around.models.find(late, principal) === model,
   );
+  const call = new ExchangeCall(exchange, around);
+  if (!facts.relays?.includes('transcribe')) {
+    exchange.take('event');
+    const form = await gatherForm(body, upload.contentType);
+    const target = targetOf(upload.model ?? model.id, model, facts);
+    await answerTranscription(reply, exchange, model, await readTranscription(form, target), call);
+    return;
+  }
   const raw: RawRequest = {
     task: 'transcribe',
     path: transcriptions.paths[0],
@@ -123,7 +141,7 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
     stream: false,
     header: readable(request),
   };
-  await relay(reply, exchange, model, raw, new ExchangeCall(exchange, around), around);
+  await relay(reply, exchange, model, raw, call, around);
 }
 
 /** Asks every limiter. What one has granted is settled with the call, also when another says no. */
@@ -160,12 +178,13 @@ async function relay(
   }
 }
 
-function targetOf({ model: name }: Body, model: Model, facts: Facts): Target {
+function targetOf(name: string, model: Model, facts: Facts): Target {
   const { unsupported, defaults, dialect } = model.definition;
   return {
-    name: name as string,
+    name,
     contextLength: facts.contextLength,
     modalities: facts.modalities ?? ['text'],
+    timings: facts.timings ?? [],
     honoured: facts.parameters === 'any' ? everything : new Set(facts.parameters),
     unsupported,
     defaults,
@@ -177,12 +196,13 @@ function targetOf({ model: name }: Body, model: Model, facts: Facts): Target {
 const everything = { has: () => true };
 
 function unserved(name: string, model: Model, { paths }: Endpoint): Failure {
-  const served = [...endpoints, transcriptions].filter(
-    ({ task, reads }) =>
-      model.facts?.relays?.includes(task) || (reads && (model.tasks as readonly string[]).includes(task)),
-  );
+  const served = [...endpoints, transcriptions].filter(({ task }) => serves(model, task));
   const can = served.map((endpoint) => endpoint.paths[0]).join(', ') || 'none';
   return new Failure('unsupported_task', `${name} does not serve ${paths[0]}; it serves ${can}.`, { param: 'model' });
+}
+
+function serves({ facts, tasks }: Model, task: RelayTask): boolean {
+  return facts?.relays?.includes(task) === true || (tasks as readonly RelayTask[]).includes(task);
 }
 
 /** A class and not a literal: a literal with a getter is made slowly, and this is one per call. */

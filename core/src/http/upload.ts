@@ -59,6 +59,16 @@ export async function readUpload(request: FastifyRequest, limit: number, onlyOne
   };
 }
 
+/** A form that is read here, whole. Throws `invalid_request` and `payload_too_large`. */
+export async function gatherForm(body: Readable, contentType: string): Promise<FormData> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  const headers = { 'content-type': contentType };
+  return new Response(Buffer.concat(chunks), { headers }).formData().catch((cause: unknown) => {
+    throw new Failure('invalid_request', 'The form could not be read: it is no whole multipart form.', { cause });
+  });
+}
+
 async function* forwarded(
   front: Buffer,
   held: readonly FormPiece[],

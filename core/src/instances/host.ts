@@ -1,8 +1,16 @@
-import { type Call, type ChatEvent, Failure, type Instance, type Log, type Media, type Task } from '../sdk/index.ts';
+import {
+  type Call,
+  type ChatEvent,
+  type EmbedResult,
+  Failure,
+  type Instance,
+  type Log,
+  type Media,
+  type Transcript,
+  tasks,
+} from '../sdk/index.ts';
 import { type FromInstance, type Port, type ToInstance, window } from './protocol.ts';
 import { recall } from './recall.ts';
-
-const tasks: readonly Task[] = ['chat', 'complete', 'embed'];
 
 interface Running {
   readonly abort: AbortController;
@@ -35,6 +43,7 @@ export function serveInstance(port: Port<FromInstance, ToInstance>): Promise<voi
       if (loading.signal.aborted) throw new Failure('cancelled', 'loading was cancelled');
       const facts = await instance.load(loading.signal);
       port.post({ type: 'loaded', facts, tasks: tasks.filter((task) => instance?.[task] !== undefined) });
+      void instance.ended?.then((reason) => port.post({ type: 'ended', reason }));
     } catch (thrown) {
       port.post({ type: 'load_failed', failure: Failure.from(thrown, 'backend_failed').toJSON() });
     }
@@ -126,7 +135,7 @@ function answerOf(
   instance: Instance,
   { task, request }: Extract<ToInstance, { type: 'call' }>,
   call: Call,
-): AsyncIterable<ChatEvent> | ReturnType<NonNullable<Instance['embed']>> {
+): AsyncIterable<ChatEvent> | Promise<EmbedResult | Transcript> {
   if (!instance[task]) throw new Failure('unsupported_task', `this model has no ${task}`);
   return (instance as Required<Instance>)[task](request as never, call);
 }

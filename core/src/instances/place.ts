@@ -1,5 +1,5 @@
 import type { Isolation } from '../sdk/index.ts';
-import type { Place } from './placement.ts';
+import type { Place, Placement } from './placement.ts';
 
 /** Loaded when first used: most servers need one of them, and Piscina is not free to load. */
 const places: Record<Isolation, () => Promise<Place>> = {
@@ -8,5 +8,9 @@ const places: Record<Isolation, () => Promise<Place>> = {
   process: async () => (await import('./process.ts')).placeInProcess,
 };
 
-/** Puts an instance where its blueprint says. */
-export const place: Place = async (blueprint, kind, log) => (await places[blueprint.isolation]())(blueprint, kind, log);
+/** Puts an instance where its blueprint says. It dies with its place, or when it says so itself. */
+export const place: Place = async (blueprint, kind, log): Promise<Placement> => {
+  const placement = await (await places[blueprint.isolation]())(blueprint, kind, log);
+  const { ended } = placement.instance;
+  return ended ? { ...placement, died: Promise.race([placement.died, ended]) } : placement;
+};

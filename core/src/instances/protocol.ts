@@ -9,6 +9,8 @@ import type {
   Health,
   Media,
   Task,
+  TranscribeRequest,
+  Transcript,
 } from '../sdk/index.ts';
 import type { Blueprint } from './placement.ts';
 
@@ -20,7 +22,7 @@ export type ToInstance =
       readonly call: number;
       readonly id: string;
       readonly task: Task;
-      readonly request: ChatRequest | CompletionRequest | EmbedRequest;
+      readonly request: ChatRequest | CompletionRequest | EmbedRequest | TranscribeRequest;
     }
   /** That many events were consumed: the sender may go on. */
   | { readonly type: 'consumed'; readonly call: number; readonly events: number }
@@ -35,10 +37,11 @@ export type FromInstance =
   | { readonly type: 'load_failed'; readonly failure: FailureJson }
   | { readonly type: 'event'; readonly call: number; readonly event: ChatEvent }
   | { readonly type: 'end'; readonly call: number }
-  | { readonly type: 'result'; readonly call: number; readonly result: EmbedResult }
+  | { readonly type: 'result'; readonly call: number; readonly result: EmbedResult | Transcript }
   | { readonly type: 'failed'; readonly call: number; readonly failure: FailureJson }
   | { readonly type: 'media'; readonly fetch: number; readonly call: number; readonly url: string }
   | { readonly type: 'health'; readonly health: Health }
+  | { readonly type: 'ended'; readonly reason: string }
   | { readonly type: 'unloaded' }
   | {
       readonly type: 'log';

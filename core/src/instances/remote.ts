@@ -8,6 +8,7 @@ import {
   type Instance,
   type Log,
   type Task,
+  type Transcript,
 } from '../sdk/index.ts';
 import { Inbox } from './inbox.ts';
 import type { Blueprint } from './placement.ts';
@@ -16,7 +17,7 @@ import { type FromInstance, type Port, type ToInstance, window } from './protoco
 interface Pending {
   readonly call: Call;
   readonly events: Inbox<ChatEvent>;
-  readonly result: PromiseWithResolvers<EmbedResult>;
+  readonly result: PromiseWithResolvers<EmbedResult | Transcript>;
   /** Resolves when the far side has let go of the call. */
   readonly over: PromiseWithResolvers<void>;
 }
@@ -29,6 +30,7 @@ export class RemoteInstance implements Instance {
   readonly #pending = new Map<number, Pending>();
   readonly #loaded = Promise.withResolvers<Facts>();
   readonly #unloaded = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<string>();
   #health: PromiseWithResolvers<Health> | undefined;
   #calls = 0;
   #dead: Failure | undefined;
@@ -36,6 +38,8 @@ export class RemoteInstance implements Instance {
   chat?: NonNullable<Instance['chat']>;
   complete?: NonNullable<Instance['complete']>;
   embed?: NonNullable<Instance['embed']>;
+  transcribe?: NonNullable<Instance['transcribe']>;
+  readonly ended = this.#ended.promise;
 
   constructor(port: Port<ToInstance, FromInstance>, blueprint: Blueprint, log: Log) {
     this.#port = port;
@@ -106,6 +110,9 @@ export class RemoteInstance implements Instance {
         this.#health?.resolve(message.health);
         this.#health = undefined;
         break;
+      case 'ended':
+        this.#ended.resolve(message.reason);
+        break;
       case 'unloaded':
         this.#unloaded.resolve();
         break;
@@ -116,8 +123,9 @@ export class RemoteInstance implements Instance {
   }
 
   #offer(task: Task): void {
-    if (task === 'embed') this.embed = async (request, call) => this.#start(task, request, call).result.promise;
-    else this[task] = (request: never, call: Call) => this.#stream(task, request, call);
+    if (task === 'chat' || task === 'complete') {
+      this[task] = (request: never, call: Call) => this.#stream(task, request, call);
+    } else this[task] = async (request: never, call: Call) => this.#start(task, request, call).result.promise as never;
   }
 
   /** Ends only when the far side has let go of the call, so that a slot is free when it looks free. */
@@ -130,7 +138,7 @@ export class RemoteInstance implements Instance {
     }
   }
 
-  #start(task: Task, request: never | Parameters<NonNullable<Instance['embed']>>[0], call: Call): Pending {
+  #start(task: Task, request: never, call: Call): Pending {
     if (this.#dead) throw this.#dead;
     // The far side would begin before the cancel arrives.
     if (call.signal.aborted) throw Failure.from(call.signal.reason, 'cancelled');

@@ -13,6 +13,9 @@ import {
   type RawRequest,
   type Sink,
   type Task,
+  type TextTask,
+  type TranscribeRequest,
+  type Transcript,
 } from '../sdk/index.ts';
 import { Admission, type Lease } from './admission.ts';
 import type { ModelDefinition, ModelSurroundings } from './definition.ts';
@@ -123,7 +126,7 @@ export class Model {
 
   /** Runs a call on some instance, and once more on another if the first broke before the client was told anything. */
   async *stream(
-    task: 'chat' | 'complete',
+    task: TextTask,
     request: ChatRequest | CompletionRequest,
     call: ModelCall,
   ): AsyncGenerator<ChatEvent, void, undefined> {
@@ -152,9 +155,15 @@ export class Model {
     }
   }
 
-  /** As `stream`, for the one task that answers at once. */
+  /** As `stream`, for a task that answers at once. */
   embed(request: EmbedRequest, call: ModelCall): Promise<EmbedResult> {
     const ask = ({ instance }: SupervisedInstance) => (instance as Required<Instance>).embed(request, call);
+    return this.#run(call, ask, () => true);
+  }
+
+  /** As `embed`. */
+  transcribe(request: TranscribeRequest, call: ModelCall): Promise<Transcript> {
+    const ask = ({ instance }: SupervisedInstance) => (instance as Required<Instance>).transcribe(request, call);
     return this.#run(call, ask, () => true);
   }
 

@@ -7,6 +7,7 @@ import {
   type Log,
   type Observer,
   type Task,
+  tasks,
 } from '../sdk/index.ts';
 
 export interface RestartPolicy {
@@ -17,8 +18,6 @@ export interface RestartPolicy {
   readonly limit: number;
   readonly window: number;
 }
-
-const tasks: readonly Task[] = ['chat', 'complete', 'embed'];
 
 /** How long a call may take to let go of its slot after it was cancelled, before the instance counts as hung. */
 const letGoMs = 30_000;

@@ -3,6 +3,7 @@ import { type FailureCode, failures } from '../sdk/index.ts';
 import { chatSchema } from './chat-schema.ts';
 import { completionSchema } from './completions.ts';
 import { embeddingSchema } from './embeddings.ts';
+import { transcriptionSchema } from './transcriptions.ts';
 
 interface OpenapiOptions {
   readonly version: string;
@@ -12,12 +13,10 @@ interface OpenapiOptions {
   readonly open: readonly string[];
   /** Routes that are served by models in front of other servers only. */
   readonly relayed: readonly string[];
-  /** The one of them that takes a form. */
-  readonly upload: string;
 }
 
 /** The OpenAPI 3.1 document of the server's own routes. */
-export function openapi({ version, guarded, open, relayed, upload }: OpenapiOptions): object {
+export function openapi({ version, guarded, open, relayed }: OpenapiOptions): object {
   const unguarded = (route: string) => (guarded && open.includes(route) ? { security: [] } : {});
   return {
     openapi: '3.1.0',
@@ -31,7 +30,8 @@ export function openapi({ version, guarded, open, relayed, upload }: OpenapiOpti
       '/v1/chat/completions': { post: task('createChatCompletion', 'Continue a chat', chatSchema, 'ChatCompletion') },
       '/v1/completions': { post: task('createCompletion', 'Continue a text', completionSchema, 'Completion') },
       '/v1/embeddings': { post: task('createEmbedding', 'Turn texts into vectors', embeddingSchema, 'EmbeddingList') },
-      ...Object.fromEntries(relayed.map((path) => [path, { post: relay(path, path === upload) }])),
+      '/v1/audio/transcriptions': { post: transcription() },
+      ...Object.fromEntries(relayed.map((path) => [path, { post: relay(path) }])),
       '/v1/models': {
         get: { ...read('listModels', 'List the models', ref('ModelList'), []), ...unguarded('/v1/models') },
       },
@@ -107,10 +107,35 @@ function task(operationId: string, summary: string, body: z.ZodType, answer: str
   };
 }
 
+function transcription(): object {
+  const { properties, ...schema } = formSchema(transcriptionSchema);
+  const file = { type: 'string', contentMediaType: 'application/octet-stream' };
+  const answers = {
+    'application/json': { schema: ref('Transcription') },
+    'text/plain': { schema: text },
+    'text/event-stream': { schema: text },
+  };
+  return {
+    operationId: 'createTranscription',
+    summary: 'Turn speech into text; what a model in front of another server takes and gives is that server’s',
+    requestBody: {
+      required: true,
+      content: {
+        'multipart/form-data': {
+          schema: { ...schema, properties: { file, ...properties }, required: ['file', 'model'] },
+        },
+      },
+    },
+    responses: {
+      200: { description: 'The transcript, in the form that `response_format` asks for', content: answers },
+      ...refusals([...always, ...perTask]),
+    },
+  };
+}
+
 /** What an upstream takes and gives is its own; here is what this server adds. */
-function relay(path: string, form: boolean): object {
+function relay(path: string): object {
   const schema = { type: 'object', properties: { model: { type: 'string', minLength: 1 } }, required: ['model'] };
-  const type = form ? 'multipart/form-data' : 'application/json';
   const content = {
     'application/json': { schema: object },
     'text/event-stream': { schema: text },
@@ -119,7 +144,7 @@ function relay(path: string, form: boolean): object {
   return {
     operationId: `relay${path.replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
     summary: 'Passed on by models in front of other servers',
-    requestBody: { required: true, content: { [type]: { schema } } },
+    requestBody: { required: true, content: { 'application/json': { schema } } },
     responses: { 200: { description: "The upstream's own answer", content }, ...refusals([...always, ...perTask]) },
   };
 }
@@ -165,6 +190,11 @@ function inputSchema(schema: z.ZodType): object {
     required.has(name) ? property : { anyOf: [property, { type: 'null' }] },
   ]);
   return { ...rest, properties: Object.fromEntries(properties) };
+}
+
+function formSchema(schema: z.ZodType): { readonly properties: Readonly<Record<string, object>> } {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  return { ...rest, properties: (rest.properties ?? {}) as Record<string, object> };
 }
 
 function ref(name: string): object {
@@ -240,6 +270,7 @@ const schemas = {
     model: text,
     usage: closed({ prompt_tokens: count, total_tokens: count }),
   }),
+  Transcription: { type: 'object', properties: { text }, required: ['text'] },
   Model: closed({ id: text, object: { const: 'model' }, created: count, owned_by: text, backplane: object }),
   ModelList: closed({ object: { const: 'list' }, data: { type: 'array', items: ref('Model') } }),
 };

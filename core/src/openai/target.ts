@@ -1,4 +1,4 @@
-import type { Dialect, Modality } from '../sdk/index.ts';
+import type { Dialect, Granularity, Modality } from '../sdk/index.ts';
 
 /** What the reader of a request needs to know of the model it names. */
 export interface Target {
@@ -6,6 +6,7 @@ export interface Target {
   readonly name: string;
   readonly contextLength: number | undefined;
   readonly modalities: readonly Modality[];
+  readonly timings: readonly Granularity[];
   /** Request parameters that the model honours, without those the core does itself. */
   readonly honoured: Pick<ReadonlySet<string>, 'has'>;
   readonly unsupported: 'refuse' | 'ignore';

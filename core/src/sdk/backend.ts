@@ -4,6 +4,7 @@ import type { EmbedRequest, EmbedResult } from './embed.ts';
 import type { Media } from './media.ts';
 import type { Log } from './observe.ts';
 import type { Relay, RelayTask } from './relay.ts';
+import type { Granularity, TranscribeRequest, Transcript } from './transcribe.ts';
 
 /** One request as a backend sees it: who, until when, and where to report. */
 export interface Call {
@@ -14,20 +15,24 @@ export interface Call {
   readonly log: Log;
   /** Fetches and checks a URL from the request through the media loaders the operator allowed. Throws `media_rejected`. */
   media(url: string): Promise<Media>;
-}
   /**
    * For backends that ask others: takes back all output so far. True when the client was told none of it; then the answer
    * may be given again from its beginning. Absent where nobody can know.
    */
   retract?(): boolean;
+}
 
 /** What a model can do. A backend implements the tasks it has: the methods present ARE its capabilities. */
 export interface Tasks {
   chat(request: ChatRequest, call: Call): AsyncIterable<ChatEvent>;
   complete(request: CompletionRequest, call: Call): AsyncIterable<ChatEvent>;
   embed(request: EmbedRequest, call: Call): Promise<EmbedResult>;
+  transcribe(request: TranscribeRequest, call: Call): Promise<Transcript>;
 }
 export type Task = keyof Tasks;
+export const tasks = ['chat', 'complete', 'embed', 'transcribe'] as const satisfies readonly Task[];
+/** Tasks whose answer is a stream of events; the others answer at once. */
+export type TextTask = 'chat' | 'complete';
 
 /**
  * One running copy of a model. The core calls `load` once, then tasks (at most `slots` at a time), then `unload` once,
@@ -40,6 +45,11 @@ export interface Instance extends Partial<Tasks>, Partial<Relay> {
   unload(): Promise<void>;
   /** Cheap; asked every few seconds. Absent: ready for as long as it lives. */
   health?(): Health | Promise<Health>;
+  /**
+   * Resolves, with a sentence, when it has died after `load` without being asked to: the core replaces it at once, and not
+   * at the next question after its health. Absent: it cannot die apart from where it runs.
+   */
+  readonly ended?: Promise<string>;
 }
 
 export type Modality = 'text' | 'image' | 'video' | 'audio';
@@ -65,6 +75,8 @@ export interface Facts {
   readonly parameters?: readonly string[] | 'any';
   /** How this model writes reasoning and tool calls into its text; absent: the backend yields the finer events itself. */
   readonly dialect?: Dialect;
+  /** What its transcripts can be timed by; absent: they are text alone. */
+  readonly timings?: readonly Granularity[];
   /** Shown in `GET /v1/models/{id}`: file name, quantisation, device. No paths, no secrets. */
   readonly details?: Readonly<Record<string, string | number | boolean>>;
 }

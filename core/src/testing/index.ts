@@ -4,3 +4,4 @@ export { NotApplicable, type Rule, Violation } from './rule.ts';
 export { rules } from './rules/index.ts';
 export type { Options, Result } from './session.ts';
 export type { Subject } from './subject.ts';
+export { tone } from './tone.ts';

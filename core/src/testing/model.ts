@@ -1,11 +1,17 @@
 import type { Placement } from '../instances/placement.ts';
-import { type Call, type EmbedResult, type Facts, Failure, type Sampling, type Task } from '../sdk/index.ts';
+import {
+  type Call,
+  type EmbedResult,
+  type Facts,
+  Failure,
+  type Sampling,
+  type Task,
+  type TextTask,
+  type Transcript,
+} from '../sdk/index.ts';
 import { Answer } from './answer.ts';
 import { given } from './rule.ts';
 import { silent } from './silent.ts';
-
-/** Tasks whose answer is a stream of events. */
-export type TextTask = Exclude<Task, 'embed'>;
 
 /** Long enough to be aborted in the middle, short enough for twenty rules. */
 const answerTokens = 96;
@@ -58,6 +64,14 @@ export class LoadedModel {
   async embed(input: readonly (string | readonly number[])[]): Promise<EmbedResult> {
     const { instance } = this;
     return (instance as Required<typeof instance>).embed({ model: 'conformance', input, extra: {} }, this.call());
+  }
+
+  /** Asks with all the timings that the model has. `bytes`: of a file `speech.wav`. */
+  async transcribe(bytes: Uint8Array): Promise<Transcript> {
+    const { instance, facts } = this;
+    const audio = { bytes, mime: 'audio/wav', name: 'speech.wav' };
+    const request = { model: 'conformance', audio, timings: facts.timings ?? [], extra: {} };
+    return (instance as Required<typeof instance>).transcribe(request, this.call());
   }
 
   call(signal: AbortSignal = new AbortController().signal): Call {

@@ -7,7 +7,7 @@ interface Document {
 }
 
 const document = (guarded: boolean, open: readonly string[]) =>
-  openapi({ version: '1', guarded, open, relayed: ['/v1/rerank', '/v1/up'], upload: '/v1/up' }) as Document;
+  openapi({ version: '1', guarded, open, relayed: ['/v1/rerank'] }) as Document;
 
 test('routes that answer without a key say so', () => {
   const { security, paths } = document(true, ['/health', '/v1/models/*']);
@@ -21,7 +21,11 @@ test('routes that are passed on say what they take', () => {
   const { paths } = document(false, []);
   expect(paths['/v1/rerank']?.post).toMatchObject({ operationId: 'relayV1Rerank' });
   expect(paths['/v1/rerank']?.post?.requestBody).toMatchObject({ content: { 'application/json': {} } });
-  expect(paths['/v1/up']?.post?.requestBody).toMatchObject({ content: { 'multipart/form-data': {} } });
+  expect(paths['/v1/audio/transcriptions']?.post?.requestBody).toMatchObject({
+    content: {
+      'multipart/form-data': { schema: { properties: { file: {}, language: {} }, required: ['file', 'model'] } },
+    },
+  });
 });
 
 test('where nobody asks for a key, the document does not speak of keys', () => {

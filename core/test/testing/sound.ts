@@ -14,6 +14,8 @@ import {
   type InstanceHost,
   type Plugin,
   type Sampling,
+  type TranscribeRequest,
+  type Transcript,
 } from '@backplane/core/sdk';
 import { z } from 'zod';
 
@@ -29,6 +31,7 @@ export class Sound implements Instance {
       contextLength,
       slots: 3,
       dialect: 'plain',
+      timings: ['segment', 'word'],
       parameters: ['temperature', 'seed', 'max_tokens', 'logprobs', 'top_logprobs', 'response_format'],
       details: { engine: 'words' },
     };
@@ -56,6 +59,15 @@ export class Sound implements Instance {
   async embed({ input }: EmbedRequest): Promise<EmbedResult> {
     const vectors = input.map((text) => Float32Array.from({ length: 8 }, (_, at) => hash(`${at}${text}`) / 2 ** 32));
     return { vectors, usage: { promptTokens: input.length, completionTokens: 0 } };
+  }
+
+  async transcribe({ audio: { bytes } }: TranscribeRequest): Promise<Transcript> {
+    if (!Buffer.from(bytes).toString('latin1').startsWith('RIFF')) {
+      throw new Failure('media_rejected', 'The recording is no WAVE file');
+    }
+    const [segment, rest] = [{ start: 0, end: 1, text: 'hum' } as const, { start: 1, end: 2, text: 'hum' } as const];
+    const words = [segment, rest].map(({ text, ...stretch }) => ({ ...stretch, word: text }));
+    return { text: 'hum hum', duration: 2, segments: [segment, rest], words };
   }
 
   async *say(prompt: readonly string[], sampling: Sampling, { signal }: Call): AsyncGenerator<ChatEvent> {

@@ -1,5 +1,4 @@
-import type { Task } from '../../sdk/index.ts';
-import { Failure, failures } from '../../sdk/index.ts';
+import { Failure, failures, type Task, tasks } from '../../sdk/index.ts';
 import { Answer, quote } from '../answer.ts';
 import type { LoadedModel } from '../model.ts';
 import { given, must, type Rule } from '../rule.ts';
@@ -70,8 +69,12 @@ function wrongRequests(model: LoadedModel): [what: string, ask: () => Promise<un
       ['an embedding of an empty text', () => model.embed([''])],
       [`an embedding of the token ${noToken}`, () => model.embed([[noToken]])],
     ],
+    transcribe: [
+      ['a transcription of no bytes', () => model.transcribe(new Uint8Array())],
+      ['a transcription of what is no recording', () => model.transcribe(Buffer.from('nothing is heard here'))],
+    ],
   };
-  return (['chat', 'complete', 'embed'] as const).flatMap((task) => (instance[task] ? requests[task] : []));
+  return tasks.flatMap((task) => (instance[task] ? requests[task] : []));
 }
 
 function required({ instance }: LoadedModel) {

@@ -8,6 +8,7 @@ import { lifecycle, unloading } from './lifecycle.ts';
 import { sampling } from './sampling.ts';
 import { slots } from './slots.ts';
 import { stream } from './stream.ts';
+import { transcribe } from './transcribe.ts';
 
 /** Every rule, in the order in which they run: each after those that it builds on. */
 export const rules: readonly Rule[] = [
@@ -19,6 +20,7 @@ export const rules: readonly Rule[] = [
   health,
   ...failure,
   ...embed,
+  transcribe,
   isolation,
   unloading,
 ];

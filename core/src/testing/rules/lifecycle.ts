@@ -1,11 +1,9 @@
-import { dialects, type Task } from '../../sdk/index.ts';
+import { dialects, granularities, tasks } from '../../sdk/index.ts';
 import { within } from '../deadline.ts';
 import { must, type Rule, Violation } from '../rule.ts';
 
 /** An unused instance must be let go of quickly, however long a model takes to load. */
 const loadSettlesWithin = 10;
-
-const tasks: readonly Task[] = ['chat', 'complete', 'embed'];
 
 export const lifecycle: readonly Rule[] = [
   {
@@ -51,7 +49,7 @@ export const lifecycle: readonly Rule[] = [
     after: ['load-once-resolves-with-facts'],
     async run(trial) {
       const { facts } = await trial.model();
-      const { contextLength, dialect, details, parameters, slots } = structuredClone(facts);
+      const { contextLength, dialect, details, parameters, slots, timings = [] } = structuredClone(facts);
       const counts = (value: number | undefined) => value === undefined || (Number.isInteger(value) && value >= 1);
       must(counts(slots), `slots is ${slots}: give a whole number, 1 or more`);
       must(counts(contextLength), `contextLength is ${contextLength}: give a whole number, 1 or more`);
@@ -59,6 +57,8 @@ export const lifecycle: readonly Rule[] = [
         dialect === undefined || dialects.includes(dialect),
         `the dialect ${dialect} is unknown: the core reads ${dialects.join(', ')}`,
       );
+      const unknown = timings.find((timing) => !granularities.includes(timing));
+      must(unknown === undefined, `the timing ${unknown} is unknown: there are ${granularities.join(', ')}`);
       const named = Array.isArray(parameters) && parameters.every((name) => typeof name === 'string');
       must(
         parameters === undefined || parameters === 'any' || named,
@@ -78,13 +78,13 @@ export const lifecycle: readonly Rule[] = [
   },
   {
     name: 'has-a-task',
-    sentence: 'A loaded instance has at least one of chat, complete and embed',
+    sentence: 'A loaded instance has at least one of chat, complete, embed and transcribe',
     after: ['load-once-resolves-with-facts'],
     async run(trial) {
       const { instance } = await trial.model();
       must(
         tasks.some((task) => typeof instance[task] === 'function'),
-        'the instance has none of chat, complete and embed',
+        'the instance has none of chat, complete, embed and transcribe',
       );
     },
   },

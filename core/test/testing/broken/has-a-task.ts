@@ -1,4 +1,6 @@
 import { broken } from '../sound.ts';
 
 /** Loads, and then can do nothing. */
-export default broken(() => ({ chat: undefined, complete: undefined, embed: undefined }) as object);
+export default broken(
+  () => ({ chat: undefined, complete: undefined, embed: undefined, transcribe: undefined }) as object,
+);
