@@ -8,7 +8,7 @@ import { Model } from './models/model.ts';
 import { ModelRegistry } from './models/registry.ts';
 import { accessLog } from './observe/access-log.ts';
 import { HeldLog } from './observe/held-log.ts';
-import { createLog } from './observe/log.ts';
+import { type CallLog, createLog } from './observe/log.ts';
 import { createMeter, createRegistry, showPlugins } from './observe/meter.ts';
 import { Signals } from './observe/signals.ts';
 import { version } from './version.ts';
@@ -39,11 +39,14 @@ export interface Backplane {
 export interface Prepared extends Boot {
   /** Holds its lines until `release()`. */
   readonly log: HeldLog;
+  /** The log behind it. */
+  readonly calls: CallLog;
 }
 
 /** Reads a config and sets up what it names, without starting anything. Throws a ConfigError with all that is wrong. */
 export async function prepare(file: string, { env, logStream }: StartOptions = {}): Promise<Prepared> {
   let log: HeldLog | undefined;
+  let calls: CallLog | undefined;
   let made: ReturnType<typeof createRegistry> | undefined;
   const booted = await boot(
     file,
@@ -52,20 +55,21 @@ export async function prepare(file: string, { env, logStream }: StartOptions = {
         made ??= createRegistry();
         return made;
       };
-      log = new HeldLog(createLog({ ...config.log, ...(logStream && { stream: logStream }) }));
+      calls = createLog({ ...config.log, ...(logStream && { stream: logStream }) });
+      log = new HeldLog(calls);
       return { log, registry, meter: (plugin) => createMeter(registry(), plugin) };
     },
     env,
   );
   if (made) showPlugins(made, booted.kernel.plugins);
-  return { ...booted, log: log as unknown as HeldLog };
+  return { ...booted, log: log as unknown as HeldLog, calls: calls as unknown as CallLog };
 }
 
 /** Boots a config and serves it. Throws a ConfigError, or what opening the port throws. */
 export async function start(file: string, options: StartOptions = {}): Promise<Backplane> {
-  const { config, directory, kernel, models: checked, log } = await prepare(file, options);
+  const { config, directory, kernel, models: checked, log, calls } = await prepare(file, options);
   const signals = new Signals(log);
-  signals.add('core', accessLog(log));
+  signals.add('core', accessLog(log, calls));
   for (const { plugin, observer } of kernel.observers) signals.add(plugin, observer);
   const emit = signals.emit.bind(signals);
 

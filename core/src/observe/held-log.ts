@@ -1,6 +1,5 @@
 import type { Log } from '../sdk/index.ts';
-
-type Level = 'debug' | 'info' | 'warn' | 'error';
+import type { Level } from './log.ts';
 
 /** Keeps what plugins say during setup until the server has said what it serves: that is the first line of its log. */
 export class HeldLog implements Log {

@@ -13,8 +13,17 @@ export interface LogOptions {
   readonly stream?: NodeJS.WritableStream;
 }
 
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** The server's own log, which also takes lines whose fields are JSON already: what is logged per call is logged often. */
+export interface CallLog extends Log {
+  /** `fields`: members of an object without its braces. Written with all others of one turn of the event loop. */
+  record(level: Level, fields: string, message: string): void;
+}
+
 /** One JSON line per record, written before the call returns: the last words of a crash are not lost in a buffer. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): CallLog {
+  const lines = destination(options);
   const logger = pino(
     {
       level: options.level,
@@ -24,9 +33,16 @@ export function createLog(options: LogOptions): Log {
       formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
       serializers: { err: describeError },
     },
-    destination(options),
+    lines,
   );
-  return fence(logger);
+  return {
+    ...fence(logger),
+    record: (level, fields, message) => {
+      if (!logger.isLevelEnabled(level)) return;
+      const time = new Date().toISOString();
+      lines.add(`{"level":"${level}","time":"${time}",${fields},"msg":${JSON.stringify(message)}}\n`);
+    },
+  };
 }
 
 /** pino runs `formatters.log` on the fields of a line, but not on those of a child. */
@@ -40,20 +56,59 @@ function fence(logger: Logger): Log {
   };
 }
 
-function destination(options: LogOptions): DestinationStream {
+interface Lines extends DestinationStream {
+  /** A line that may wait for the others of this turn of the event loop. */
+  add(line: string): void;
+}
+
+function destination(options: LogOptions): Lines {
   const stream = options.stream;
   const terminal = (stream ?? process.stdout) as { readonly isTTY?: boolean };
   if (options.format === 'pretty' || (options.format === 'auto' && terminal.isTTY)) {
     // Only a person's terminal pays for loading it.
     const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
-    return pretty({
-      destination: stream ?? 1,
-      sync: true,
-      colorize: terminal.isTTY === true,
-      translateTime: 'SYS:HH:MM:ss.l',
-    });
+    return atOnce(
+      pretty({
+        destination: stream ?? 1,
+        sync: true,
+        colorize: terminal.isTTY === true,
+        translateTime: 'SYS:HH:MM:ss.l',
+      }),
+    );
   }
-  return stream ?? pino.destination({ dest: 1, sync: true });
+  return stream ? atOnce(stream) : new Batch(pino.destination({ dest: 1, sync: true }));
+}
+
+function atOnce(stream: DestinationStream): Lines {
+  const write = (line: string): void => void stream.write(line);
+  return { write, add: write };
+}
+
+/** Writes at once what must not be lost, and with it or at the end of the turn what may wait: a system call per line is dear. */
+class Batch implements Lines {
+  readonly #stream: DestinationStream;
+  #waiting = '';
+
+  constructor(stream: DestinationStream) {
+    this.#stream = stream;
+    // A crash that JavaScript sees loses nothing either.
+    process.on('exit', this.#flush);
+  }
+
+  write(line: string): void {
+    const lines = this.#waiting + line;
+    this.#waiting = '';
+    this.#stream.write(lines);
+  }
+
+  add(line: string): void {
+    if (this.#waiting === '') setImmediate(this.#flush);
+    this.#waiting += line;
+  }
+
+  readonly #flush = (): void => {
+    if (this.#waiting !== '') this.write('');
+  };
 }
 
 /**

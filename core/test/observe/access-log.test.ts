@@ -7,7 +7,8 @@ import type { InstanceState, Settled, Signal } from '../../src/sdk/index.ts';
 /** The lines that `signals` leave in the log, without their times. */
 function written(signals: readonly Signal[], level: LogLevel = 'debug'): Record<string, unknown>[] {
   const stream = new PassThrough();
-  const observer = accessLog(createLog({ level, format: 'json', stream }));
+  const log = createLog({ level, format: 'json', stream });
+  const observer = accessLog(log, log);
   for (const signal of signals) observer(signal);
   const text = String(stream.read() ?? '');
   return text

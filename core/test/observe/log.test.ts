@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { createLog, type LogOptions } from '../../src/observe/log.ts';
@@ -130,4 +131,34 @@ test('a cyclic object does not hang the log', () => {
   cyclic.self = cyclic;
   log.info({ cyclic }, 'round');
   expect(lines()[0].msg).toBe('round');
+});
+
+test('a line that was made by its caller is like the others, and its level is obeyed', () => {
+  const { log, lines } = capture();
+  log.record('debug', '"n":1', 'unheard');
+  log.record('info', '"n":2', 'GET "/"');
+  const [line, ...rest] = lines();
+  expect(new Date(line.time).toISOString()).toBe(line.time);
+  delete line.time;
+  expect(line).toEqual({ level: 'info', n: 2, msg: 'GET "/"' });
+  expect(rest).toEqual([]);
+});
+
+test.each([
+  ['at the end of the turn', ''],
+  ['when the process exits', 'process.exit(1);'],
+  ['when it crashes', 'throw new Error("boom");'],
+])('calls are on stdout in the order of all lines %s', (_, end) => {
+  const source = `import { createLog } from ${JSON.stringify(new URL('../../src/observe/log.ts', import.meta.url).href)};
+    const log = createLog({ level: 'info', format: 'auto' });
+    log.info({}, '1');
+    log.record('info', '"call":2', '2');
+    log.warn({}, '3');
+    log.record('info', '"call":4', '4');
+    log.record('info', '"call":5', '5');
+    ${end}`;
+  const args = ['--conditions=@backplane/source', '--input-type=module', '-e', source];
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const said = stdout.trimEnd().split('\n');
+  expect(said.map((line) => JSON.parse(line).msg)).toEqual(['1', '2', '3', '4', '5']);
 });
