@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { failures } from '../core/src/sdk/index.ts';
 import { programsOf } from './clients/programs.ts';
+import { execute } from './clients/python.ts';
 import { backplane, folder } from './server.ts';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -24,6 +25,13 @@ test("the repository's own config.yaml is what npm start serves, and it is good"
     'exec node --max-semi-space-size=8 --conditions=@backplane/source core/src/cli.ts serve config.yaml',
   );
   expect(await backplane(['check', 'config.yaml'], { cwd: root })).toMatchObject({ code: 0, stderr: '' });
+});
+
+test('the README tells how a checkout runs the command line, and it does', async () => {
+  const line = 'npm run -s backplane -- check config.yaml';
+  expect(readme).toContain(`\`${line}\``);
+  const { code, stdout } = await execute('npm', line.split(' ').slice(1), root);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'config.yaml is fine: 3 plugins, 1 model.\n' });
 });
 
 test('the page on the API has the failure table as it is', async () => {
