@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import sharp from 'sharp';
+import { decodeImage } from '@backplane/core/media';
 import type { RgbImage } from '../src/rgb.ts';
 
 /** What the public reference implementations answered; goldens/README.md says which and how. */
@@ -12,14 +12,10 @@ export function bytes(path: string): Buffer<ArrayBuffer> {
   return readFileSync(new URL(`goldens/${path}`, import.meta.url));
 }
 
-/** A picture without alpha that was stored without loss. */
-export async function picture(path: string): Promise<RgbImage> {
-  const { data, info } = await sharp(bytes(path))
-    .toColourspace('srgb')
-    .removeAlpha()
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, data: new Uint8Array(data) };
+/** A picture as the media kit decodes it, not turned by its EXIF orientation: the goldens' reference does not turn. */
+export function picture(path: string): Promise<RgbImage> {
+  const media = { mime: 'application/octet-stream', bytes: bytes(path) };
+  return decodeImage(media, {}, AbortSignal.timeout(60_000), { autoOrient: false });
 }
 
 /** Of the values' little-endian bytes. */
