@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import * as buckets from './buckets.ts';
+import { Histogram } from './histogram.ts';
 import { Late } from './late.ts';
 
 /** Every metric of the server's own, registered in `registry` under the names and labels that docs/metrics.md lists. */
@@ -15,8 +16,8 @@ export function createFamilies(registry: Registry) {
     new Gauge({ name: `backplane_${name}`, help, labelNames, registers: [registry] });
   const lateGauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Late((collect) => new Gauge({ name: `backplane_${name}`, help, labelNames, registers: [registry], collect }));
-  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], bounds: number[]) =>
-    new Histogram({ name: `backplane_${name}`, help, labelNames, buckets: bounds, registers: [registry] });
+  const histogram = (name: string, help: string, labelNames: readonly string[], bounds: readonly number[]) =>
+    new Histogram(registry, `backplane_${name}`, help, labelNames, bounds);
 
   return {
     requests: lateCounter('requests_total', 'Requests that have ended', [
