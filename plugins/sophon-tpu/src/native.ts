@@ -105,7 +105,6 @@ export interface DeviceStat {
   readonly chipCelsius?: number;
   readonly boardCelsius?: number;
   readonly tpuWatts?: number;
-  readonly tpuMHz?: number;
 }
 
 /** One handle of a device for the whole process, however many threads open it; it is given back when the last has closed. */
@@ -117,6 +116,8 @@ export interface Device {
   stat(): DeviceStat | undefined;
   /** Why the device counts as lost: a step failed, and it did not answer a small question afterwards. */
   lost(): string | undefined;
+  /** Steps that wait for the device now. */
+  waiting(): number;
   open(bmodel: string): Runtime;
   /** Runtimes on it live on. May be called again. */
   close(): void;
@@ -152,16 +153,22 @@ interface AddonDevice {
   chip(): number;
   stat(): DeviceStat;
   lost(): string | undefined;
+  waiting(): number;
   close(): void;
 }
 
 interface AddonRuntime {
-  networks(): Network[];
+  networks(): AddonNetwork[];
   allocate(bytes: number): number;
   free(id: number): void;
   step(words: Float64Array, buffers: readonly ArrayBufferView[], cancel: Int32Array | undefined): void;
   close(): void;
 }
+
+/** Types by their number. */
+type AddonNetwork = Omit<Network, 'inputs' | 'outputs'> & {
+  readonly [side in 'inputs' | 'outputs']: readonly (Omit<NetworkTensor, 'dtype'> & { readonly dtype: number })[];
+};
 
 const librariesOfBox = '/opt/sophon/libsophon-current/lib';
 /** An addon built elsewhere, for instance with the address sanitizer. */
@@ -183,7 +190,8 @@ export function openDevice(id: number, options: NativeOptions = {}): Device {
         const stat = faulted(() => device.stat());
         return Object.keys(stat).length > 0 ? stat : undefined;
       },
-      lost: () => device.lost(),
+      lost: () => faulted(() => device.lost()),
+      waiting: () => faulted(() => device.waiting()),
       open: (bmodel) => openRuntime(addon, device, bmodel),
       close: () => device.close(),
     };
@@ -196,7 +204,7 @@ function openRuntime(addon: Addon, device: AddonDevice, bmodel: string): Runtime
     const runtime = new addon.Runtime(device, bmodel, unsafe());
     const program = new Program();
     return {
-      networks: runtime.networks(),
+      networks: networksOf(runtime),
       allocate: (bytes) => faulted(() => ({ id: runtime.allocate(bytes), bytes })),
       free: (memory) => faulted(() => runtime.free(memory.id)),
       step: (operations, cancel) =>
@@ -207,6 +215,30 @@ function openRuntime(addon: Addon, device: AddonDevice, bmodel: string): Runtime
       close: () => faulted(() => runtime.close()),
     };
   });
+}
+
+function networksOf(runtime: AddonRuntime): Network[] {
+  try {
+    return runtime.networks().map(named);
+  } catch (thrown) {
+    runtime.close();
+    throw thrown;
+  }
+}
+
+function named({ inputs, outputs, ...network }: AddonNetwork): Network {
+  const name = (tensor: AddonNetwork['inputs'][number]): NetworkTensor => {
+    const dtype = dtypes[tensor.dtype];
+    if (dtype !== undefined) return { ...tensor, dtype };
+    throw new DeviceFault(
+      `Network ${network.name} has a tensor of type ${tensor.dtype}, which Backplane does not know`,
+      {
+        fault: 'bmodel',
+        fatal: true,
+      },
+    );
+  };
+  return { ...network, inputs: inputs.map(name), outputs: outputs.map(name) };
 }
 
 /** Read when a runtime is opened, from a variable whose name says what it is. */
