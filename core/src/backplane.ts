@@ -77,6 +77,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
     checked.map((model) => new Model(definition(model), { place, emit, log, directory })),
   );
   const { server: settings } = config;
+  const health = kernel.healthFormats.get(settings.health);
   const server = new Server({
     host: settings.host,
     port: settings.port,
@@ -85,6 +86,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
     keepAliveMs: settings.keep_alive,
     corsOrigins: settings.cors.origins,
     openRoutes: settings.open_routes,
+    ...(health && { health }),
     version,
     models,
     schemes: kernel.schemes,

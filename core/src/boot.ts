@@ -56,7 +56,9 @@ export async function boot(file: string, services: Services, env: NodeJS.Process
     if (Array.isArray(checked)) problems.push(...checked);
     else models.push(checked);
   }
-  if (loaded.config) problems.push(...checkExposure(loaded.config, kernel, source));
+  if (loaded.config) {
+    problems.push(...checkExposure(loaded.config, kernel, source), ...checkHealth(loaded.config, kernel, source));
+  }
   if (problems.length > 0 || !loaded.config) {
     await kernel.dispose(config.server.shutdown_grace);
     throw new ConfigError(problems);
@@ -176,6 +178,15 @@ async function checkPart(schema: z.ZodType, source: Source, path: Path): Promise
 }
 
 const loopback = /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i;
+
+/** A form of `/health` that nobody contributes. */
+function checkHealth({ server }: Config, { healthFormats }: Kernel, source: Source): Problem[] {
+  const names = ['backplane', ...healthFormats.keys()];
+  if (names.includes(server.health)) return [];
+  const known = `it is one of ${names.join(', ')}, of which the loaded plugins contribute all but the first`;
+  const message = `there is no health format ${source.quote(['server', 'health'])}: ${known}${didYouMean(server.health, names)}`;
+  return [source.problem(['server', 'health'], message)];
+}
 
 /** Nobody shall serve a network without asking for keys because a plugin was left out. */
 function checkExposure({ server }: Config, kernel: Kernel, source: Source): Problem[] {

@@ -25,6 +25,11 @@ const server = z.strictObject({
     .array(z.string().startsWith('/'))
     .default(['/health', '/ready'])
     .describe("The server's own routes that answer without a key"),
+  health: z
+    .string()
+    .min(1)
+    .default('backplane')
+    .describe('Form of GET /health: backplane, or one that a loaded plugin contributes'),
   cors: z
     .strictObject({
       origins: z

@@ -19,6 +19,11 @@ export class Authentication {
     this.challenge = [...new Set(schemes.map(({ scheme }) => scheme.challenge))].join(', ') || undefined;
   }
 
+  /** Whether a caller without a key is refused: a scheme may admit everyone. */
+  get guards(): boolean {
+    return this.#schemes.length > 0 && !this.#schemes.some(({ scheme }) => admitsAnyone(scheme));
+  }
+
   /** Throws `invalid_api_key`. Synchronous: it runs before anything of the body is read. */
   authenticate(call: string, request: IncomingMessage): Principal {
     if (this.#schemes.length === 0) return anonymous;
@@ -71,3 +76,11 @@ function credentialsOf({ rawHeaders }: IncomingMessage): Credentials {
 }
 
 const none: ReadonlySet<string> = new Set();
+
+function admitsAnyone(scheme: AuthScheme): boolean {
+  try {
+    return scheme.authenticate({ headers: {}, duplicates: none }) !== undefined;
+  } catch {
+    return false;
+  }
+}

@@ -20,6 +20,7 @@ import {
 import { Authentication, type NamedScheme } from './authenticate.ts';
 import { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
+import type { ChosenHealth } from './health.ts';
 import { KnownRoutes } from './missing.ts';
 import { schemaCompilers } from './schema-compilers.ts';
 import { statusRoutes } from './status.ts';
@@ -50,6 +51,8 @@ export interface ServerOptions {
   readonly corsOrigins: readonly string[];
   /** Paths of the server's own routes that answer without a key. */
   readonly openRoutes: readonly string[];
+  /** Whose form `/health` has; absent: the server's own. */
+  readonly health?: ChosenHealth;
   readonly version: string;
   readonly models: ModelRegistry;
   readonly schemes: readonly NamedScheme[];
@@ -204,7 +207,8 @@ export class Server {
       draining: () => this.#draining,
       version: options.version,
       open: options.openRoutes,
-      guarded: options.schemes.length > 0,
+      guarded: authentication.guards,
+      ...(options.health && { health: options.health }),
     });
     for (const { routes } of options.routes) app.register(routes);
   }

@@ -3,8 +3,9 @@ import type { Model } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import { type ModelView, modelBody, modelList } from '../openai/models.ts';
 import { openapi } from '../openai/openapi.ts';
-import { anonymous, type Principal } from '../sdk/index.ts';
+import { anonymous, type HealthReport, type Principal } from '../sdk/index.ts';
 import { endpoints } from './endpoints.ts';
+import { type ChosenHealth, formattedHealth } from './health.ts';
 
 export interface StatusSurroundings {
   readonly models: ModelRegistry;
@@ -15,6 +16,8 @@ export interface StatusSurroundings {
   readonly open: readonly string[];
   /** Whether routes that are not open ask for a key. */
   readonly guarded: boolean;
+  /** Absent: the server's own. */
+  readonly health?: ChosenHealth;
 }
 
 /** The routes that say what is here and how it is. */
@@ -24,14 +27,16 @@ export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): 
   const config = (path: string) => ({ config: { open: around.open.includes(path) } });
 
   // Names of models and reasons of failures are for those with a key; a probe needs one word.
-  app.get('/health', config('/health'), ({ exchange }) => ({
-    status: draining() ? 'draining' : overall(models.all),
-    ...(exchange.principal && {
-      version,
-      uptime_seconds: Math.floor(Date.now() / 1000) - started,
-      models: Object.fromEntries(models.visible(exchange.principal).map((model) => [model.id, model.status()])),
-    }),
-  }));
+  app.get('/health', config('/health'), ({ exchange: { principal } }) => {
+    const status = draining() ? 'draining' : overall(models.all);
+    const uptimeSeconds = Math.floor(Date.now() / 1000) - started;
+    const visible = principal && models.visible(principal);
+    if (around.health) {
+      return formattedHealth(around.health, { status, version, uptimeSeconds, guarded: around.guarded }, visible);
+    }
+    const named = visible && Object.fromEntries(visible.map((model) => [model.id, model.status()]));
+    return { status, ...(named && { version, uptime_seconds: uptimeSeconds, models: named }) };
+  });
 
   app.get('/ready', config('/ready'), ({ exchange }, reply) => {
     const waiting = models.all.filter((model) => model.facts === undefined && model.status().state === 'loading');
@@ -86,7 +91,7 @@ function serves(model: Model): boolean {
 }
 
 /** `ok`: every instance is ready. `degraded`: some are not. `failed`: no model serves. */
-function overall(models: readonly Model[]): string {
+function overall(models: readonly Model[]): HealthReport['status'] {
   const states = models.flatMap((model) => model.status().instances.map(({ state }) => state));
   if (states.every((state) => state === 'ready')) return 'ok';
   if (!states.some((state) => state === 'ready' || state === 'degraded')) {

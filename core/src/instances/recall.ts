@@ -52,6 +52,7 @@ function setupContext(plugin: string, directory: string, kinds: Map<string, Back
     limit: ignore,
     observe: ignore,
     routes: ignore,
+    health: ignore,
     examine: ignore,
     provide: ignore,
     use: (wanted) => {

@@ -54,6 +54,12 @@ export function openContext(
       open('routes()');
       into.routes.push({ plugin: name, routes });
     },
+    health(id, format) {
+      open(`health("${id}")`);
+      const other = into.healthFormats.get(id)?.plugin;
+      if (other) throw new Error(`the health format "${id}" is contributed by the plugin "${other}" already`);
+      into.healthFormats.set(id, { plugin: name, format });
+    },
     examine(examine) {
       open('examine()');
       into.examinations.push({ plugin: name, examine });

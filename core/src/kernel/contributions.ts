@@ -1,5 +1,14 @@
 import type { FastifyPluginAsync } from 'fastify';
-import type { AuthScheme, BackendKind, Examination, Limiter, MediaLoader, Observer, Plugin } from '../sdk/index.ts';
+import type {
+  AuthScheme,
+  BackendKind,
+  Examination,
+  HealthFormat,
+  Limiter,
+  MediaLoader,
+  Observer,
+  Plugin,
+} from '../sdk/index.ts';
 
 export interface LoadedPlugin {
   readonly name: string;
@@ -18,6 +27,11 @@ export interface Backend {
   readonly plugin: LoadedPlugin;
 }
 
+export interface ContributedHealth {
+  readonly plugin: string;
+  readonly format: HealthFormat;
+}
+
 export interface Disposer {
   readonly plugin: string;
   readonly run: () => void | Promise<void>;
@@ -32,5 +46,6 @@ export class Contributions {
   readonly observers: { readonly plugin: string; readonly observer: Observer }[] = [];
   readonly routes: { readonly plugin: string; readonly routes: FastifyPluginAsync }[] = [];
   readonly examinations: { readonly plugin: string; readonly examine: Examination }[] = [];
+  readonly healthFormats = new Map<string, ContributedHealth>();
   readonly disposers: Disposer[] = [];
 }

@@ -10,7 +10,13 @@ import {
 } from '../sdk/index.ts';
 import { Services } from './container.ts';
 import { openContext } from './context.ts';
-import { type Backend, Contributions, type Disposer, type LoadedPlugin } from './contributions.ts';
+import {
+  type Backend,
+  type ContributedHealth,
+  Contributions,
+  type Disposer,
+  type LoadedPlugin,
+} from './contributions.ts';
 import type { CoreServices } from './core-services.ts';
 import { order } from './order.ts';
 
@@ -24,6 +30,7 @@ export interface Kernel {
   readonly limiters: readonly Limiter[];
   readonly observers: readonly { readonly plugin: string; readonly observer: Observer }[];
   readonly routes: readonly { readonly plugin: string; readonly routes: FastifyPluginAsync }[];
+  readonly healthFormats: ReadonlyMap<string, ContributedHealth>;
   readonly examinations: readonly { readonly plugin: string; readonly examine: Examination }[];
   /** Aborts the plugins' signal, then runs the disposers, last registered first, each for at most `graceMs`. Never rejects. */
   dispose(graceMs: number): Promise<void>;
@@ -80,8 +87,8 @@ export async function createKernel(loaded: readonly LoadedPlugin[], core: CoreSe
     await dispose(abandonMs);
     throw new SetupError(failures);
   }
-  const { backends, schemes, loaders, limiters, observers, routes, examinations } = contributions;
-  return { plugins, backends, schemes, loaders, limiters, observers, routes, examinations, dispose };
+  const { backends, schemes, loaders, limiters, observers, routes, examinations, healthFormats } = contributions;
+  return { plugins, backends, schemes, loaders, limiters, observers, routes, examinations, healthFormats, dispose };
 }
 
 /** How long plugins may take to undo themselves when another one's setup failed. */

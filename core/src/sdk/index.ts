@@ -4,6 +4,7 @@ export * from './chat.ts';
 export * from './embed.ts';
 export * from './examination.ts';
 export * from './failure.ts';
+export * from './health.ts';
 export * from './importer.ts';
 export * from './limit.ts';
 export * from './media.ts';

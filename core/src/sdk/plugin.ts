@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { AuthScheme } from './auth.ts';
 import type { BackendKind } from './backend.ts';
 import type { Examination } from './examination.ts';
+import type { HealthFormat } from './health.ts';
 import type { Limiter } from './limit.ts';
 import type { MediaLoader } from './media.ts';
 import type { Log, Meter, Observer } from './observe.ts';
@@ -34,6 +35,8 @@ export interface PluginContext {
    */
   routes(plugin: FastifyPluginAsync): void;
 
+  /** A form of `GET /health` that config.yaml may name in `server.health`. */
+  health(name: string, format: HealthFormat): void;
   /** What `backplane doctor` asks of this plugin: whether what it needs of the machine is there. */
   examine(examination: Examination): void;
 

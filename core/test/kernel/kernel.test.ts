@@ -50,6 +50,7 @@ test('what plugins contribute is there, with the plugin it came from', async () 
   const observer = () => {};
   const routes = async () => {};
   const examine = async () => [];
+  const format = () => ({ status: 'up' });
   const kernel = await create(
     plugin('engine', (context) => context.backend('echo', kind)),
     plugin('rest', async (context) => {
@@ -59,6 +60,7 @@ test('what plugins contribute is there, with the plugin it came from', async () 
       context.observe(observer);
       context.routes(routes);
       context.examine(examine);
+      context.health('brief', format);
     }),
   );
   expect(kernel.backends.get('echo')).toMatchObject({ name: 'echo', plugin: { name: 'engine' } });
@@ -66,6 +68,7 @@ test('what plugins contribute is there, with the plugin it came from', async () 
   expect(kernel.loaders.map(({ schemes }) => schemes)).toEqual([['data:']]);
   expect(kernel.observers).toEqual([{ plugin: 'rest', observer }]);
   expect(kernel.routes).toEqual([{ plugin: 'rest', routes }]);
+  expect(kernel.healthFormats.get('brief')).toEqual({ plugin: 'rest', format });
   expect(kernel.examinations).toEqual([{ plugin: 'rest', examine }]);
 });
 
