@@ -4,5 +4,6 @@
  */
 export { decodeImage, type ImageLimits, type ImageOptions } from './image.ts';
 export type { Image } from './pixels.ts';
+export type { VideoInfo } from './probe.ts';
 export { isImage, isVideo, sniff } from './sniff.ts';
-export { decodeVideo, type Video, type VideoInfo, type VideoLimits } from './video.ts';
+export { decodeVideo, type Video, type VideoLimits } from './video.ts';
