@@ -17,11 +17,11 @@ export default definePlugin({
   setup(context) {
     context.backend('puppet', {
       options: z.strictObject({ slots: z.int().default(1), load: z.string().default('ok') }),
-      create({ options, directory }, host) {
+      create({ id, options, directory }, host) {
         return {
           async load() {
             if (options.load === 'fail') throw new Error('the weights are made of sand');
-            if (options.load === 'gated') while (!existsSync(directory + '/go')) await sleep(10);
+            if (options.load === 'gated') while (!existsSync(directory + '/go') && !existsSync(directory + '/go-' + id)) await sleep(10);
             return { contextLength: 1000, slots: options.slots, parameters: ['max_tokens', 'tools', 'tool_choice', 'beam'] };
           },
           async unload() {},

@@ -4,6 +4,7 @@ import { Server } from './http/server.ts';
 import { place } from './instances/place.ts';
 import { mediaLoading } from './media/loaders.ts';
 import type { ModelDefinition } from './models/definition.ts';
+import { MemoryBudget } from './models/memory.ts';
 import { Model } from './models/model.ts';
 import { ModelRegistry } from './models/registry.ts';
 import { accessLog } from './observe/access-log.ts';
@@ -73,8 +74,9 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
   for (const { plugin, observer } of kernel.observers) signals.add(plugin, observer);
   const emit = signals.emit.bind(signals);
 
+  const memory = new MemoryBudget(config.memory.budget);
   const models = new ModelRegistry(
-    checked.map((model) => new Model(definition(model), { place, emit, log, directory })),
+    checked.map((model) => new Model(definition(model), { place, emit, log, directory, memory })),
   );
   const { server: settings } = config;
   const health = kernel.healthFormats.get(settings.health);

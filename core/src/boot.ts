@@ -12,6 +12,7 @@ import type { CoreServices } from './kernel/core-services.ts';
 import { createKernel, type Kernel, SetupError } from './kernel/kernel.ts';
 import { Cycle } from './kernel/order.ts';
 import { resolvePlugin } from './kernel/resolve.ts';
+import { shownSize } from './models/memory.ts';
 import { type Isolation, isolations } from './sdk/index.ts';
 
 /** A model whose backend exists and accepts its options. */
@@ -57,7 +58,8 @@ export async function boot(file: string, services: Services, env: NodeJS.Process
     else models.push(checked);
   }
   if (loaded.config) {
-    problems.push(...checkExposure(loaded.config, kernel, source), ...checkHealth(loaded.config, kernel, source));
+    problems.push(...checkExposure(loaded.config, kernel, source), ...checkMemory(loaded.config, source));
+    problems.push(...checkHealth(loaded.config, kernel, source));
   }
   if (problems.length > 0 || !loaded.config) {
     await kernel.dispose(config.server.shutdown_grace);
@@ -193,6 +195,32 @@ function checkExposure({ server }: Config, kernel: Kernel, source: Source): Prob
   if (server.open || kernel.schemes.length > 0 || loopback.test(server.host)) return [];
   const fix = 'load an auth plugin, or set server.open: true if everyone who reaches this port may use it';
   return [source.problem(['server', 'host'], `is reachable from other machines, and no plugin asks for a key: ${fix}`)];
+}
+
+/** A model that could never be loaded is a slip, and better said now than to its first caller. */
+function checkMemory({ memory: { budget }, models }: Config, source: Source): Problem[] {
+  if (budget === undefined) return [];
+  const needs = ({ memory = 0, instances }: ModelConfig): number => memory * instances;
+  const kept = models.filter(({ on_demand }) => !on_demand).reduce((sum, model) => sum + needs(model), 0);
+  if (kept > budget) {
+    const message = `is less than what the models that are always loaded take, which is ${shownSize(kept)}`;
+    return [source.problem(['memory', 'budget'], message)];
+  }
+  return models.flatMap((model, index) => {
+    if (!model.on_demand) return [];
+    if (model.memory === undefined) {
+      const message = 'needs to be told how much memory it takes, for memory.budget: add memory to the model';
+      return [source.problem(['models', index, 'on_demand'], message)];
+    }
+    const room = budget - kept;
+    if (needs(model) <= room) return [];
+    const bound =
+      kept === 0
+        ? `memory.budget (${shownSize(budget)})`
+        : `the ${shownSize(room)} that memory.budget leaves beside the models that are always loaded`;
+    const times = model.instances > 1 ? ` ${model.instances} times over` : '';
+    return [source.problem(['models', index, 'memory'], `is${times} more than ${bound}`)];
+  });
 }
 
 function messageOf(error: unknown): string {

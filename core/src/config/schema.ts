@@ -11,6 +11,17 @@ const modelId = z
     'must be 1 to 256 characters, without control characters and without white space at its ends',
   );
 
+const residence = z.strictObject({
+  idle_timeout: positiveDuration.prefault('10m').describe('How long it stays loaded with no call here'),
+  load_timeout: positiveDuration.prefault('5m').describe('How long a call may wait for it to be loaded'),
+});
+const onDemand = z
+  .union([z.boolean(), residence])
+  .default(false)
+  .transform((given) => (given === true ? residence.parse({}) : given || undefined));
+
+const memory = size.refine((bytes) => bytes > 0, 'must be more than 0');
+
 /** As browsers write it: scheme and host, a port where it is not the scheme's own. */
 const origin = /^(?:\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+)$/;
 
@@ -71,6 +82,8 @@ export const modelSchema = z.strictObject({
       timeout: duration.prefault('60s').describe('How long a call may wait'),
     })
     .prefault({}),
+  on_demand: onDemand.describe('Load it when a call needs it, not at the start'),
+  memory: memory.optional().describe('What one loaded instance takes; see memory.budget'),
   reasoning: z
     .enum(['as-is', 'raw', 'separate', 'hidden'])
     .optional()
@@ -103,6 +116,9 @@ export const modelSchema = z.strictObject({
 export const configSchema = z.strictObject({
   server: server.prefault({}),
   log: log.prefault({}),
+  memory: z
+    .strictObject({ budget: memory.optional().describe('What all loaded models may take together; absent: no bound') })
+    .prefault({}),
   plugins: z.array(pluginSchema).default([]),
   models: z.array(modelSchema).default([]),
 });

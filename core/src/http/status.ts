@@ -3,7 +3,7 @@ import type { Model } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import { type ModelView, modelBody, modelList } from '../openai/models.ts';
 import { openapi } from '../openai/openapi.ts';
-import { anonymous, type HealthReport, type Principal } from '../sdk/index.ts';
+import { anonymous, type HealthReport, type InstanceState, type Principal } from '../sdk/index.ts';
 import { endpoints } from './endpoints.ts';
 import { type ChosenHealth, formattedHealth } from './health.ts';
 
@@ -39,7 +39,9 @@ export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): 
   });
 
   app.get('/ready', config('/ready'), ({ exchange }, reply) => {
-    const waiting = models.all.filter((model) => model.facts === undefined && model.status().state === 'loading');
+    const waiting = models.all.filter(
+      (model) => !model.onDemand && model.facts === undefined && model.status().state === 'loading',
+    );
     const some = models.all.length === 0 || models.all.some((model) => serves(model));
     const ready = !draining() && waiting.length === 0 && some;
     if (!ready) reply.code(503).header('retry-after', '1');
@@ -85,17 +87,23 @@ function view(model: Model): ModelView {
   };
 }
 
+/** Whether a call would be answered, for a model on demand after a while. */
 function serves(model: Model): boolean {
   const { state } = model.status();
-  return state === 'ready' || state === 'degraded';
+  return state === 'ready' || state === 'degraded' || (model.onDemand && state !== 'failed');
 }
 
 /** `ok`: every instance is ready. `degraded`: some are not. `failed`: no model serves. */
 function overall(models: readonly Model[]): HealthReport['status'] {
-  const states = models.flatMap((model) => model.status().instances.map(({ state }) => state));
+  // To come and to go is how a model on demand is well.
+  const states = models.flatMap((model) =>
+    model.status().instances.map(({ state }) => (model.onDemand && passing.has(state) ? 'ready' : state)),
+  );
   if (states.every((state) => state === 'ready')) return 'ok';
   if (!states.some((state) => state === 'ready' || state === 'degraded')) {
     return states.includes('loading') ? 'loading' : 'failed';
   }
   return 'degraded';
 }
+
+const passing: ReadonlySet<string> = new Set<InstanceState>(['unloaded', 'loading', 'unloading']);

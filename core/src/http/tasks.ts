@@ -70,7 +70,7 @@ async function serveJson(
   }
   const model = around.models.find(body.model, exchange.principal ?? anonymous);
   const { definition } = model;
-  exchange.aim(model.id, definition.backend.name, body.stream, definition.timeout);
+  aim(exchange, model, body.stream);
   const facts = model.facts ?? (await model.known(exchange.signal));
   if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
   const call = new ExchangeCall(exchange, around);
@@ -115,8 +115,7 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
       param: 'model',
     });
   }
-  const { definition } = model;
-  exchange.aim(model.id, definition.backend.name, false, definition.timeout);
+  aim(exchange, model, false);
   const facts = model.facts ?? (await model.known(exchange.signal));
   if (!serves(model, 'transcribe')) throw unserved(model.id, model, transcriptions);
   if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
@@ -142,6 +141,14 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
     header: readable(request),
   };
   await relay(reply, exchange, model, raw, call, around);
+}
+
+/** From here on the call is this model's, which stays in memory until it is over. */
+function aim(exchange: Exchange, model: Model, stream: boolean): void {
+  const { backend, timeout } = model.definition;
+  exchange.aim(model.id, backend.name, stream, timeout);
+  const release = model.claim();
+  if (release) exchange.whenSettled(release);
 }
 
 /** Asks every limiter. What one has granted is settled with the call, also when another says no. */

@@ -20,29 +20,37 @@ interface Waiting extends Waiter<SupervisedInstance> {
   refuse(failure: Failure): void;
 }
 
+/** How many calls may wait, and how long. ms. */
+export interface QueueBound {
+  readonly size: number;
+  readonly timeout: number;
+  /** For calls that come while no instance serves; absent: as the others. */
+  readonly loadTimeout?: number;
+  /** Why no instance serves yet, as the end of a sentence. */
+  readonly delay?: () => string | undefined;
+}
+
 /** Decides which call gets which slot when. One per model. */
 export class Admission {
   readonly #model: string;
   readonly #backend: string;
   readonly #instances: readonly SupervisedInstance[];
   readonly #queue: FairQueue<SupervisedInstance>;
-  readonly #size: number;
-  readonly #timeoutMs: number;
+  readonly #bound: QueueBound;
   readonly #emit: Observer;
   #last = 0;
 
   constructor(
     name: Omit<InstanceName, 'instance'>,
     instances: readonly SupervisedInstance[],
-    bound: { readonly size: number; readonly timeout: number },
+    bound: QueueBound,
     emit: Observer,
   ) {
     this.#model = name.model;
     this.#backend = name.backend;
     this.#instances = instances;
     this.#queue = new FairQueue(bound.size);
-    this.#size = bound.size;
-    this.#timeoutMs = bound.timeout;
+    this.#bound = bound;
     this.#emit = emit;
   }
 
@@ -124,13 +132,15 @@ export class Admission {
         },
       };
       const abandon = (): void => waiter.refuse(signal.reason as Failure);
-      const timer = setTimeout(() => waiter.refuse(this.#late()), this.#timeoutMs);
+      const { timeout, loadTimeout = timeout } = this.#bound;
+      const waitMs = this.#serving ? timeout : loadTimeout;
+      const timer = setTimeout(() => waiter.refuse(this.#late(waitMs)), waitMs);
       if (!this.#queue.join(waiter)) {
         clearTimeout(timer);
         reject(
           new Failure(
             'queue_full',
-            `the queue of ${this.#model} is full (${this.#size} are waiting); try again later`,
+            `the queue of ${this.#model} is full (${this.#bound.size} are waiting); try again later`,
             {
               retryAfterMs: 1_000,
             },
@@ -162,11 +172,16 @@ export class Admission {
     return new Failure('not_ready', `${this.#model} is not running: ${reason}`, { retryAfterMs: 30_000 });
   }
 
-  #late(): Failure {
-    const waited = `after ${this.#timeoutMs / 1000} s in the queue of ${this.#model}`;
-    return this.#instances.some((instance) => instance.serving)
-      ? new Failure('queue_full', `no slot came free ${waited}; try again later`, { retryAfterMs: 5_000 })
-      : new Failure('not_ready', `no instance was ready ${waited}; try again later`, { retryAfterMs: 5_000 });
+  #late(waitedMs: number): Failure {
+    const waited = `after ${waitedMs / 1000} s in the queue of ${this.#model}`;
+    const again = { retryAfterMs: 5_000 };
+    if (this.#serving) return new Failure('queue_full', `no slot came free ${waited}; try again later`, again);
+    const why = this.#bound.delay?.();
+    return new Failure('not_ready', `no instance was ready ${waited}${why ? `: ${why}` : '; try again later'}`, again);
+  }
+
+  get #serving(): boolean {
+    return this.#instances.some((instance) => instance.serving);
   }
 }
 

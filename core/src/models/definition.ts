@@ -1,5 +1,6 @@
 import type { Place } from '../instances/placement.ts';
 import type { BackendKind, Dialect, Isolation, Log, Observer } from '../sdk/index.ts';
+import type { MemoryBudget } from './memory.ts';
 import type { RestartPolicy } from './supervised.ts';
 
 /** A model as config.yaml says it, checked, with the backend that runs it. */
@@ -15,6 +16,10 @@ export interface ModelDefinition {
   readonly unsupported: 'refuse' | 'ignore';
   /** Request parameters that apply when the caller says nothing. */
   readonly defaults: Readonly<Record<string, unknown>>;
+  /** Bytes that one loaded instance takes, as far as config.yaml says. */
+  readonly memory?: number | undefined;
+  /** Absent: loaded at the start, for as long as the server runs. ms. */
+  readonly on_demand?: { readonly idle_timeout: number; readonly load_timeout: number } | undefined;
   /** Deadline of one call, ms. */
   readonly timeout: number;
   readonly restart: RestartPolicy;
@@ -31,6 +36,7 @@ export interface ModelSurroundings {
   readonly place: Place;
   readonly emit: Observer;
   readonly log: Log;
+  readonly memory: MemoryBudget;
   /** The folder of config.yaml. */
   readonly directory: string;
 }

@@ -20,7 +20,9 @@ import {
 import { Admission, type Lease } from './admission.ts';
 import type { ModelDefinition, ModelSurroundings } from './definition.ts';
 import { InstanceFailure } from './instance-failure.ts';
-import { SupervisedInstance } from './supervised.ts';
+import { InstanceGroup, type InstanceStatus } from './instance-group.ts';
+import { Residency, type ResidencyStatus } from './residency.ts';
+import type { SupervisedInstance } from './supervised.ts';
 
 /** A call on its way to an instance. */
 export interface ModelCall extends Call {
@@ -32,49 +34,33 @@ export interface ModelCall extends Call {
 export interface ModelStatus {
   readonly state: InstanceState;
   readonly backend: string;
-  readonly instances: readonly {
-    readonly instance: number;
-    readonly state: InstanceState;
-    readonly reason?: string;
-    readonly busy: number;
-    readonly slots: number;
-  }[];
+  readonly instances: readonly InstanceStatus[];
   readonly queue: { readonly waiting: number; readonly size: number };
+  /** Only of a model that is loaded on demand. */
+  readonly on_demand?: ResidencyStatus;
 }
 
 /** An entry of `models:` at work: its instances, its queue, and the one retry. */
 export class Model {
   readonly definition: ModelDefinition;
-  readonly #instances: readonly SupervisedInstance[];
+  readonly #instances: InstanceGroup;
   readonly #admission: Admission;
   readonly #emit: Observer;
   readonly #strangers = new Set<() => void>();
+  /** Undefined for one that is loaded from the start to the end. */
+  readonly #residency: Residency | undefined;
 
-  constructor(definition: ModelDefinition, { place, emit, log, directory }: ModelSurroundings) {
+  constructor(definition: ModelDefinition, { memory, ...around }: ModelSurroundings) {
     this.definition = definition;
-    this.#emit = emit;
-    const { id, backend, options, isolation, restart } = definition;
+    this.#emit = around.emit;
+    const { id, backend, instances, on_demand, queue } = definition;
+    this.#instances = new InstanceGroup(definition, around, () => this.#changed());
+    const needs = (definition.memory ?? 0) * instances;
+    if (on_demand) this.#residency = new Residency(id, needs, on_demand.idle_timeout, this.#instances, memory);
+    else if (needs > 0) memory.keep({ id, memory: needs });
     const name = { model: id, backend: backend.name };
-    this.#instances = Array.from({ length: definition.instances }, (_, index) => {
-      const instanceLog = log.child({ ...name, instance: index });
-      const { name: plugin, url, config } = backend.plugin;
-      const blueprint = {
-        plugin: { name: plugin, url, config },
-        backend: backend.name,
-        spec: { id, options, directory },
-        index,
-        isolation,
-      };
-      return new SupervisedInstance(
-        { ...name, instance: index },
-        () => place(blueprint, backend.kind, instanceLog),
-        restart,
-        emit,
-        log,
-        () => this.#changed(),
-      );
-    });
-    this.#admission = new Admission(name, this.#instances, definition.queue, emit);
+    const late = on_demand && { loadTimeout: on_demand.load_timeout, delay: () => this.#residency?.delay };
+    this.#admission = new Admission(name, this.#instances.all, { ...queue, ...late }, around.emit);
   }
 
   get id(): string {
@@ -83,11 +69,11 @@ export class Model {
 
   /** What the model told when it was loaded; undefined until then. */
   get facts(): Facts | undefined {
-    return this.#instances.find((instance) => instance.facts)?.facts;
+    return this.#instances.facts;
   }
 
   get tasks(): readonly Task[] {
-    return this.#instances.find((instance) => instance.facts)?.tasks ?? [];
+    return this.#instances.tasks;
   }
 
   get reasoning(): 'as-is' | 'separate' | 'raw' | 'hidden' {
@@ -96,28 +82,40 @@ export class Model {
 
   /** Slots of all its instances together. */
   get slots(): number {
-    return this.#instances.reduce((sum, instance) => sum + instance.slots, 0);
+    return this.#instances.slots;
   }
 
-  /** Resolves when every instance is ready or has failed once. */
+  /** Whether it is loaded when a call needs it, and unloaded again. */
+  get onDemand(): boolean {
+    return this.#residency !== undefined;
+  }
+
+  /** Resolves when every instance is ready or has failed once; at once for a model that is loaded on demand. */
   async start(): Promise<void> {
-    await Promise.all(this.#instances.map((instance) => instance.start()));
+    if (this.#residency) await this.#instances.unload('idle');
+    else await this.#instances.start();
   }
 
   async stop(graceMs: number): Promise<void> {
-    await Promise.all(this.#instances.map((instance) => instance.stop(graceMs)));
+    await this.#residency?.stop();
+    await this.#instances.stop(graceMs);
+  }
+
+  /** A call for this model has come: while it is here the model is not unloaded. Call what is returned when it is over. */
+  claim(): (() => void) | undefined {
+    return this.#residency?.claim();
   }
 
   /** Waits for the model's first load, so that a request can be checked against its facts. */
   async known(signal: AbortSignal): Promise<Facts> {
-    const { queue } = this.definition;
-    const end = Date.now() + queue.timeout;
+    const { queue, on_demand } = this.definition;
+    const end = Date.now() + (on_demand?.load_timeout ?? queue.timeout);
+    this.#residency?.want();
     while (!this.facts) {
       signal.throwIfAborted();
-      const failed = this.#instances.every((instance) => instance.givenUp);
-      if (failed || Date.now() >= end || this.#strangers.size >= queue.size) {
-        const reason = this.#instances.find((instance) => instance.reason)?.reason ?? 'it is still loading';
-        throw new Failure('not_ready', `${this.id} is not running: ${reason}`, { retryAfterMs: 5_000 });
+      if (this.#instances.givenUp || Date.now() >= end || this.#strangers.size >= queue.size) {
+        const why = this.#instances.reason ?? this.#residency?.delay ?? 'it is still loading';
+        throw new Failure('not_ready', `${this.id} is not running: ${why}`, { retryAfterMs: 5_000 });
       }
       await this.#change(signal, end - Date.now());
     }
@@ -175,16 +173,11 @@ export class Model {
 
   status(): ModelStatus {
     return {
-      state: this.#state(),
+      state: this.#instances.state,
       backend: this.definition.backend.name,
-      instances: this.#instances.map(({ name, state, reason, busy, slots }) => ({
-        instance: name.instance,
-        state,
-        ...(reason !== undefined && { reason }),
-        busy,
-        slots,
-      })),
+      instances: this.#instances.status,
       queue: { waiting: this.#admission.waiting, size: this.definition.queue.size },
+      ...(this.#residency && { on_demand: this.#residency.status }),
     };
   }
 
@@ -216,6 +209,7 @@ export class Model {
   }
 
   async #admit(call: ModelCall, except?: SupervisedInstance): Promise<Lease> {
+    this.#residency?.want();
     const lease = await this.#admission.admit(call, except);
     const { instance, waitedMs } = lease;
     call.admitted?.(instance.name.instance, waitedMs);
@@ -229,6 +223,7 @@ export class Model {
         call.signal.removeEventListener('abort', cancelled);
         released.resolve();
         lease.release();
+        this.#residency?.changed();
       },
     };
   }
@@ -241,14 +236,9 @@ export class Model {
     return new InstanceFailure(instance, `failed: ${Failure.from(thrown).message}`, thrown);
   }
 
-  /** The best any instance can say. */
-  #state(): InstanceState {
-    const order: readonly InstanceState[] = ['ready', 'degraded', 'loading', 'failed', 'unloading', 'stopped'];
-    return order.find((state) => this.#instances.some((instance) => instance.state === state)) ?? 'stopped';
-  }
-
   #changed(): void {
     this.#admission.changed();
+    this.#residency?.changed();
     for (const wake of [...this.#strangers]) wake();
   }
 

@@ -8,6 +8,7 @@ import {
   type Observer,
   type Task,
   tasks,
+  type UnloadCause,
 } from '../sdk/index.ts';
 
 export interface RestartPolicy {
@@ -107,6 +108,7 @@ export class SupervisedInstance {
   /** Starts it, and resolves when it is ready or has failed for the first time. */
   async start(restart = false): Promise<void> {
     const generation = ++this.generation;
+    this.#stopping = false;
     this.busy = 0;
     this.#restart = undefined;
     const begin = performance.now();
@@ -115,6 +117,10 @@ export class SupervisedInstance {
     this.#become('loading', { restart });
     try {
       const placement = await this.#place();
+      if (generation !== this.generation || this.#stopping) {
+        await placement.close();
+        return;
+      }
       this.#placement = placement;
       void placement.died.then((reason) => this.#fail(generation, reason));
       this.#facts = await placement.instance.load(loading.signal);
@@ -128,17 +134,28 @@ export class SupervisedInstance {
   }
 
   /** Ends it for good. Calls must have ended or been aborted before; it has `graceMs` to unload. */
-  async stop(graceMs: number): Promise<void> {
+  stop(graceMs: number): Promise<void> {
+    return this.#end('stopped', 'shutdown', graceMs);
+  }
+
+  /** As `stop`, until it is started again. */
+  unload(cause: UnloadCause, graceMs: number): Promise<void> {
+    return this.#end('unloaded', cause, graceMs);
+  }
+
+  async #end(to: 'stopped' | 'unloaded', cause: UnloadCause, graceMs: number): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restart);
     clearTimeout(this.#health);
-    if (this.#state === 'stopped') return;
-    this.#become('unloading', {});
-    this.#loading?.abort();
-    const placement = this.#placement;
-    this.#placement = undefined;
-    if (placement) await this.#unload(placement, graceMs);
-    this.#become('stopped', {});
+    if (this.#state === to) return;
+    if (this.#state !== 'stopped' && this.#state !== 'unloaded') {
+      this.#become('unloading', { cause });
+      this.#loading?.abort();
+      const placement = this.#placement;
+      this.#placement = undefined;
+      if (placement) await this.#unload(placement, graceMs);
+    }
+    this.#become(to, {});
   }
 
   /** A call was cancelled; if it never lets go of its slot the instance is hung, and is replaced. */
@@ -220,7 +237,7 @@ export class SupervisedInstance {
     }
   }
 
-  #become(to: InstanceState, more: { reason?: string; loadMs?: number; restart?: boolean }): void {
+  #become(to: InstanceState, more: { reason?: string; loadMs?: number; restart?: boolean; cause?: UnloadCause }): void {
     const from = this.#state;
     this.#state = to;
     this.#reason = more.reason;

@@ -63,6 +63,7 @@ function tokensPerSecond({ usage, ttftMs, totalMs }: Settled): number | undefine
 
 const stateLevels: Readonly<Record<InstanceState, 'info' | 'warn' | 'error'>> = {
   stopped: 'info',
+  unloaded: 'info',
   loading: 'info',
   ready: 'info',
   degraded: 'warn',
@@ -71,8 +72,8 @@ const stateLevels: Readonly<Record<InstanceState, 'info' | 'warn' | 'error'>> = 
 };
 
 function logState(log: Log, signal: Extract<Signal, { type: 'instance_state' }>): void {
-  const { model, backend, instance, from, to, reason, loadMs, restart } = signal;
-  const fields = { model, backend, instance, from, state: to, reason, load_ms: tenths(loadMs), restart };
+  const { model, backend, instance, from, to, reason, cause, loadMs, restart } = signal;
+  const fields = { model, backend, instance, from, state: to, reason, cause, load_ms: tenths(loadMs), restart };
   log[stateLevels[to]](fields, `${model} instance ${instance} is ${to}`);
 }
 

@@ -44,7 +44,13 @@ export type Lane = 'relay' | 'event';
 /** How a call ended, as metrics name it. */
 export type Outcome = 'ok' | 'client_error' | 'cancelled' | 'timeout' | 'rejected' | 'backend_error';
 
-export type InstanceState = 'stopped' | 'loading' | 'ready' | 'degraded' | 'unloading' | 'failed';
+/** `unloaded`: on demand, it is loaded when a call needs it. `stopped`: it is not. */
+export const instanceStates = ['stopped', 'unloaded', 'loading', 'ready', 'degraded', 'unloading', 'failed'] as const;
+export type InstanceState = (typeof instanceStates)[number];
+
+/** Why an instance is unloaded: nobody used it for long enough, another model needed its memory, the server ends. */
+export const unloadCauses = ['idle', 'memory', 'shutdown'] as const;
+export type UnloadCause = (typeof unloadCauses)[number];
 
 /** Which instance; `model` and `backend` are names from config.yaml. */
 export interface InstanceName {
@@ -90,6 +96,8 @@ export type Signal =
       readonly reason?: string;
       /** Time from create to ready, when `to` is ready for the first time. */
       readonly loadMs?: number;
+      /** Why, when `to` is unloading. */
+      readonly cause?: UnloadCause;
       /** True when this loading follows a crash or a failed load. */
       readonly restart?: boolean;
     } & InstanceName);

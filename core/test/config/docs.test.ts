@@ -19,8 +19,9 @@ function keys(schema: Schema, prefix = ''): [key: string, fallback: unknown][] {
 
 test('docs/config.md has a row for every key of every section, with its default', async () => {
   const text = await page('config');
-  const { server, log, models } = (jsonSchema({ plugins: [], backends: new Map() }) as Required<Schema>).properties;
-  const all = [server, log, models?.items].flatMap((section) => keys(section ?? {}));
+  const { server, log, memory, models } = (jsonSchema({ plugins: [], backends: new Map() }) as Required<Schema>)
+    .properties;
+  const all = [server, log, memory, models?.items].flatMap((section) => keys(section ?? {}));
   expect(all.length).toBeGreaterThan(25);
   for (const [key, fallback] of all) {
     const row = text.split('\n').find((line) => line.startsWith(`| \`${key}\` |`));

@@ -30,7 +30,7 @@ test('it names the draft, refuses unknown keys, and needs nothing', async () => 
   expect(schema.$schema).toBe('https://json-schema.org/draft/2020-12/schema');
   expect(schema.additionalProperties).toBe(false);
   expect(schema.required).toBeUndefined();
-  expect(Object.keys(schema.properties)).toEqual(['server', 'log', 'plugins', 'models']);
+  expect(Object.keys(schema.properties)).toEqual(['server', 'log', 'memory', 'plugins', 'models']);
 });
 
 test('a number may be written as a variable, and any text but that is refused', async () => {

@@ -145,6 +145,7 @@ test.each([
   ['degraded', 'warn'],
   ['failed', 'error'],
   ['unloading', 'info'],
+  ['unloaded', 'info'],
   ['stopped', 'info'],
 ] as [InstanceState, string][])('an instance that becomes %s is written at level %s', (to, level) => {
   const [line] = written([

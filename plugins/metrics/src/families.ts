@@ -52,6 +52,7 @@ export function createFamilies(registry: Registry) {
     cachedTokens: lateCounter('cached_tokens_total', 'Prompt tokens that came from the KV cache', model),
     state: gauge('instance_state', '1 for the state that the instance is in, 0 for the others', [...instance, 'state']),
     restarts: counter('instance_restarts_total', 'Loads that followed a crash or a failed load', instance),
+    unloads: counter('instance_unloads_total', 'Instances that were unloaded', [...instance, 'cause']),
     load: histogram('instance_load_seconds', 'From the creation of an instance to ready', instance, buckets.load),
     authFailures: counter('auth_failures_total', 'Requests refused for their credentials', ['scheme', 'reason']),
     build: gauge('build_info', 'Always 1; the versions are in the labels', ['version', 'node']),

@@ -56,6 +56,10 @@ export class Recorder {
         const instance = this.#instance(signal);
         instance.enter(signal.to);
         if (signal.to === 'loading' && signal.restart === true) instance.restarts.inc();
+        if (signal.cause !== undefined) {
+          const { model, backend, instance: index, cause } = signal;
+          this.#families.unloads.labels(model, backend, String(index), cause).inc();
+        }
         if (signal.loadMs !== undefined) instance.load.observe(signal.loadMs / 1000);
         break;
       }

@@ -1,8 +1,6 @@
-import type { InstanceState } from '@backplane/core/sdk';
+import { type InstanceState, instanceStates, unloadCauses } from '@backplane/core/sdk';
 import type { Families } from './families.ts';
 import { Level, Tally } from './late.ts';
-
-const states: readonly InstanceState[] = ['stopped', 'loading', 'ready', 'degraded', 'unloading', 'failed'];
 
 /** What is measured per model, with the labels bound once: signals come per token. */
 export class ModelSeries {
@@ -36,8 +34,11 @@ export class InstanceSeries {
     this.running = new Level(families.running, model, backend, instance);
     this.restarts = families.restarts.labels(model, backend, instance);
     this.restarts.inc(0);
+    for (const cause of unloadCauses) families.unloads.labels(model, backend, instance, cause).inc(0);
     this.load = families.load.labels(model, backend, instance);
-    this.#states = new Map(states.map((state) => [state, families.state.labels(model, backend, instance, state)]));
+    this.#states = new Map(
+      instanceStates.map((state) => [state, families.state.labels(model, backend, instance, state)]),
+    );
   }
 
   enter(current: InstanceState): void {

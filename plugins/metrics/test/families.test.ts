@@ -51,6 +51,7 @@ test('families, types, labels and buckets are those that docs/metrics.md promise
     'counter backplane_cached_tokens_total {model backend}',
     'gauge backplane_instance_state {model backend instance state}',
     'counter backplane_instance_restarts_total {model backend instance}',
+    'counter backplane_instance_unloads_total {model backend instance cause}',
     'histogram backplane_instance_load_seconds {model backend instance} 0.1 0.25 0.5 1 2.5 5 10 20 40 60 120 300 600 +Inf',
     'counter backplane_auth_failures_total {scheme reason}',
     'gauge backplane_build_info {version node}',
