@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { parse } from 'plist';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configSchema } from '../../core/src/config/schema.ts';
-import { options as mlxOptions } from '../../plugins/mlx/src/options.ts';
 import { stream } from '../chat.ts';
 import { describeMlx, engines, groupOf, mlxConfig, mlxModel, until } from '../mlx/engine.ts';
 import { writeScriptedMlx } from '../scripted/mlx.ts';
@@ -51,8 +50,8 @@ describe('deploy/launchd/com.backplane.plist', () => {
 
   test('gives running calls their time before SIGKILL', () => {
     const grace = configSchema.parse({}).server.shutdown_grace;
-    const engine = mlxOptions.parse({ path: 'm' }).timeouts.stop;
-    expect(plist.ExitTimeOut * 1_000).toBeGreaterThan(grace + engine + 5_000);
+    // What the slower of the two engines of docs/mlx.md is given.
+    expect(plist.ExitTimeOut * 1_000).toBeGreaterThan(grace + 10_000 + 5_000);
   });
 
   test('names every folder in full, since launchd knows no home and no PATH', () => {
