@@ -13,7 +13,6 @@ describeMlx('the mlx backend', () => {
     {
       timeoutMs: 180_000,
       waived: {
-        'too-long-prompt-is-refused': 'mlx_lm.server has no limit, and Backplane does not have its tokenizer',
         'usage-adds-up': 'mlx_lm.server counts the token that ends the turn, and does not say what a piece stands for',
       },
     },

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ChildServer, freePort } from '@backplane/core/upstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { options } from '../../plugins/mlx/src/options.ts';
+import { type LmOptions, options } from '../../plugins/mlx/src/options.ts';
 import { serverProgram } from '../../plugins/mlx/src/program.ts';
 import { chat } from '../chat.ts';
 import { writeScriptedMlx } from '../scripted/mlx.ts';
@@ -56,7 +56,7 @@ describeMlx('a start of mlx_lm.server', () => {
     const ports = [taken, free];
     const program = await serverProgram({
       interpreter: python,
-      options: options.parse({ path: scripted }),
+      options: options.parse({ path: scripted }) as LmOptions,
       directory,
     });
     const pids = new Set<number | undefined>();

@@ -13,6 +13,10 @@ export interface Question {
   /** The body for an upstream that knows the model by this name; `counting`: it can say the usage in every chunk. */
   body(model: string, counting: boolean): Uint8Array;
   readonly key: string | undefined;
+  /** Absent: JSON. */
+  readonly contentType?: string;
+  /** Called whenever something of the reply comes, be it a comment. */
+  heard?(): void;
   /** A guess at the prompt's length, for answers that end before the upstream says; absent: 0. */
   readonly promptTokens?: number;
 }
@@ -37,6 +41,7 @@ export async function* converse(
       const decoder = new Decoder(upstream, question.promptTokens);
       try {
         for await (const bytes of response.body) {
+          question.heard?.();
           for (const event of decoder.push(bytes as Uint8Array)) {
             if (event.type !== 'started') said = true;
             yield event;
@@ -91,14 +96,14 @@ export async function inquire<T>(fleet: Fleet, question: Question, call: Call): 
 async function ask(
   fleet: Fleet,
   upstream: Upstream,
-  { path, body }: Question,
+  { path, body, contentType = 'application/json' }: Question,
   signal: AbortSignal,
   accept: string,
 ): Promise<Dispatcher.ResponseData> {
   const response = await upstream.pool.request({
     method: 'POST',
     path: upstream.base + path,
-    headers: { 'content-type': 'application/json', accept, 'accept-encoding': 'identity', ...upstream.credentials },
+    headers: { 'content-type': contentType, accept, 'accept-encoding': 'identity', ...upstream.credentials },
     body: body(fleet.nameAt(upstream), upstream.counting),
     signal,
   });

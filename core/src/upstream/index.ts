@@ -3,14 +3,16 @@
  * one; the rest are its parts, for backends that supervise their server themselves.
  */
 export {
+  ChildMetrics,
   ChildServer,
   type Command,
   childEnvironment,
   freePort,
   GuardedProcess,
+  residentBytes,
   type ServerProgram,
 } from './child/index.ts';
-export { converse, type Question } from './converse.ts';
+export { converse, inquire, type Question } from './converse.ts';
 export { estimatePromptTokens } from './estimate.ts';
 export { Fleet } from './fleet.ts';
 export { UpstreamInstance, type UpstreamModel } from './instance.ts';

@@ -72,9 +72,14 @@ export function refusalOf(upstream: Upstream, status: number, retryAfter: string
 
 /** What an upstream's own report of a failure, within a reply that began well, means for the client. */
 export function complaint(upstream: Accused, error: unknown): Failure {
-  const said = typeof error === 'string' ? error : (error as { readonly message?: unknown } | null)?.message;
-  const why = typeof said === 'string' && said !== '' ? said.slice(0, 500) : 'it does not say why';
-  return new Failure('backend_failed', `${upstream.title} failed: ${withoutKey(why, upstream)}`);
+  const { message, code } = (typeof error === 'object' && error !== null ? error : { message: error }) as {
+    readonly message?: unknown;
+    readonly code?: unknown;
+  };
+  const why = typeof message === 'string' && message !== '' ? message.slice(0, 500) : 'it does not say why';
+  // Some say there what they had no status left to say in.
+  const about = clients[Number(code)] ?? 'backend_failed';
+  return new Failure(about, `${upstream.title} failed: ${withoutKey(why, upstream)}`);
 }
 
 /** Seconds or a date (RFC 9110 §10.2.3), as ms from now, at most an hour. */

@@ -5,7 +5,7 @@ export const kinds = ['lm', 'multimodal', 'embeddings', 'whisper', 'image-genera
 export type Kind = (typeof kinds)[number];
 
 /** Where a key of mlx-openai-server goes in an entry of `models:`, or why it goes nowhere. */
-export type Rule =
+export type Rule = (
   | {
       readonly to: readonly string[];
       /** What it must be, and what becomes of it. */
@@ -13,7 +13,11 @@ export type Rule =
       /** Kinds of models that use it; absent: all. */
       readonly of?: readonly Kind[];
     }
-  | { readonly none: string };
+  | { readonly none: string }
+) & {
+  /** A model that goes on running in mlx-openai-server takes it as it is. */
+  readonly kept?: true;
+};
 
 const text = z.string().min(1);
 const whole = z.int().positive();
@@ -26,7 +30,13 @@ const option = (name: string, as: z.ZodType, of?: readonly Kind[]): Rule => ({
   as,
   ...(of && { of }),
 });
-const argument = (name: string, as: z.ZodType): Rule => ({ to: ['options', 'arguments', name], as, of: lm });
+/** Of mlx_lm.server, where it has another name. */
+const argument = (name: string, as: z.ZodType): Rule => ({
+  to: ['options', 'arguments', name],
+  as,
+  of: lm,
+  kept: true,
+});
 const fallback = (name: string, as: z.ZodType = z.number()): Rule => ({ to: ['defaults', name], as, of: chats });
 const none = (why: string): Rule => ({ none: why });
 const images = none('it is for models that make images, which Backplane does not serve');
@@ -43,14 +53,12 @@ export const modelKeys: Readonly<Record<string, Rule>> = {
       .transform((seconds) => `${seconds}s`),
   },
   queue_size: { to: ['queue', 'size'], as: z.int().min(0) },
-  prompt_cache_size: option('prompt_cache_size', whole, lm),
+  prompt_cache_size: option('prompt_cache_size', whole, chats),
   prompt_cache_max_bytes: argument('prompt_cache_bytes', whole),
   prompt_cache_dir: none('the prompt cache is in memory'),
-  on_demand: none('every model is loaded at the start'),
-  on_demand_idle_timeout: none('every model is loaded at the start'),
-  chat_template_file: option('chat_template', text, lm),
+  chat_template_file: option('chat_template', text, chats),
   trust_remote_code: option('trust_remote_code', yes),
-  draft_model_path: option('draft_model', text, lm),
+  draft_model_path: option('draft_model', text, chats),
   num_draft_tokens: argument('num_draft_tokens', whole),
   kv_bits: argument('kv_bits', z.union([z.literal(4), z.literal(8)])),
   kv_group_size: argument('kv_group_size', whole),
@@ -71,8 +79,8 @@ export const modelKeys: Readonly<Record<string, Rule>> = {
   default_xtc_threshold: none('XTC sampling is not served'),
   tool_call_parser: none('tool calls are read wherever the chat template knows tools'),
   enable_auto_tool_choice: none('tool calls are read wherever the chat template knows tools'),
-  message_converter: none('messages go to the chat template as they came'),
-  disable_auto_resize: none('images go to the model as they came'),
+  message_converter: { none: 'messages go to the chat template as they came', kept: true },
+  disable_auto_resize: { none: 'the model takes no images', kept: true },
   debug: none('log.level: debug shows what the engines say'),
   quantize: images,
   config_name: images,

@@ -84,7 +84,7 @@ function translateModel(model: unknown, where: (key?: string) => string): Made {
     options: { ...engineOf(model_type), path },
   });
   for (const [key, value] of Object.entries(rest)) {
-    const why = own[key] ? own[key](value, draft, model_type) : draft.take(key, value, modelKeys[key], model_type);
+    const why = own[key] ? own[key](value, draft, rest) : draft.take(key, value, modelKeys[key], model_type);
     if (why !== undefined) comments.push(`${where(key)} ${why}`);
   }
   if (model_type === 'lm' || model_type === 'multimodal') draft.add(['reasoning'], 'raw');
@@ -93,13 +93,19 @@ function translateModel(model: unknown, where: (key?: string) => string): Made {
 }
 
 /** Keys that mean more than one key here, or one that depends on others. */
-const own: Readonly<Record<string, (value: unknown, draft: Draft, kind: Kind) => string | undefined>> = {
+const own: Readonly<Record<string, (value: unknown, draft: Draft, model: Map) => string | undefined>> = {
   reasoning_parser(value, draft) {
     if (value === null) return undefined;
     draft.put(['reasoning'], 'separate');
     if (thinking.has(value)) return undefined;
     return `reasoning_parser: only thinking between <think> and </think> is told from text; see whether ${value} writes it so.`;
   },
+  on_demand(value, draft, { on_demand_idle_timeout: seconds = 60 }) {
+    if (value === true) draft.put(['on_demand'], { idle_timeout: `${seconds}s` });
+    return undefined;
+  },
+  // Read above.
+  on_demand_idle_timeout: () => undefined,
   disable_batching(value, draft) {
     if (value === true) draft.add(['options', 'slots'], 1);
     return undefined;
@@ -133,6 +139,10 @@ class Draft {
   take(key: string, value: unknown, rule: Rule | undefined, kind?: Kind): string | undefined {
     if (rule === undefined) return unknown('', key).trim();
     if (value === null) return undefined;
+    if (rule.kept && kind && kind !== 'lm' && typeof value !== 'object') {
+      this.put(['options', 'arguments', key], value);
+      return undefined;
+    }
     if ('none' in rule) return `${key}: has no equivalent: ${rule.none}.`;
     if (kind && rule.of && !rule.of.includes(kind)) return `${key}: is left out: models of type ${kind} do not use it.`;
     const read = rule.as.safeParse(value);

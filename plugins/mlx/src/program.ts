@@ -1,19 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { request } from 'node:http';
 import { basename, resolve } from 'node:path';
 import { Failure } from '@backplane/core/sdk';
-import { childEnvironment, type ServerProgram } from '@backplane/core/upstream';
-import type { Options } from './options.ts';
+import type { ServerProgram } from '@backplane/core/upstream';
+import type { LmOptions } from './options.ts';
+import { engineEnvironment, mayDownload, post } from './python.ts';
 
 export const title = 'mlx_lm.server';
 
-/** What a download needs of the environment; without one the child gets none of it. */
-const network = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'SSL_CERT_FILE'];
-const hub = ['HF_ENDPOINT', 'HF_TOKEN', 'HF_TOKEN_PATH'];
-
 export interface Program {
   readonly interpreter: string;
-  readonly options: Options;
+  readonly options: LmOptions;
   /** Relative paths are relative to it. */
   readonly directory: string;
 }
@@ -21,7 +17,6 @@ export interface Program {
 /** How `mlx_lm.server` is run, and how one can tell how it is. */
 export async function serverProgram({ interpreter, options, directory }: Program): Promise<ServerProgram> {
   const folder = (path: string): string => resolve(directory, path);
-  const download = options.path.startsWith('hf:') && options.allow_download;
   const model = options.path.startsWith('hf:') ? options.path.slice(3) : folder(options.path);
   const args = await argumentsOf(options, folder, model);
   return {
@@ -29,14 +24,7 @@ export async function serverProgram({ interpreter, options, directory }: Program
     command: (port) => ({
       file: interpreter,
       args: ['-m', 'mlx_lm', 'server', '--host', '127.0.0.1', '--port', String(port), ...args],
-      environment: childEnvironment(['HF_HOME', 'HF_HUB_CACHE', ...(download ? [...network, ...hub] : [])], {
-        PYTHONUNBUFFERED: '1',
-        // The working directory is nobody's package folder.
-        PYTHONSAFEPATH: '1',
-        TQDM_DISABLE: '1',
-        HF_HUB_DISABLE_TELEMETRY: '1',
-        ...(!download && { HF_HUB_OFFLINE: '1' }),
-      }),
+      environment: engineEnvironment(interpreter, mayDownload(options)),
     }),
     // It says so once the port is its own. Its /health answers while the model still loads, so that alone tells little.
     listening: (line, port) => line.includes(`Starting httpd at 127.0.0.1 on port ${port}.`),
@@ -53,7 +41,7 @@ export async function serverProgram({ interpreter, options, directory }: Program
   };
 }
 
-async function argumentsOf(options: Options, folder: (path: string) => string, model: string): Promise<string[]> {
+async function argumentsOf(options: LmOptions, folder: (path: string) => string, model: string): Promise<string[]> {
   const { prompt_cache_size, adapter, draft_model, chat_template, trust_remote_code } = options;
   const args = ['--model', model, '--prompt-cache-size', String(prompt_cache_size)];
   // Else any web page could read what it says.
@@ -73,29 +61,12 @@ async function argumentsOf(options: Options, folder: (path: string) => string, m
   return args;
 }
 
-/** One token: only then is the model known to be loaded and to work. No `fetch`: it would not wait for a long download. */
-function warmUp(origin: string, signal: AbortSignal): Promise<void> {
+/** One token: only then is the model known to be loaded and to work. */
+async function warmUp(origin: string, signal: AbortSignal): Promise<void> {
   const body = JSON.stringify({ model: 'default_model', prompt: 'a', max_tokens: 1 });
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  return new Promise((resolve, reject) => {
-    const asked = request(`${origin}/v1/completions`, { method: 'POST', headers, signal }, async (response) => {
-      let said = '';
-      try {
-        for await (const chunk of response.setEncoding('utf8')) said += chunk;
-      } catch (thrown) {
-        reject(thrown);
-        return;
-      }
-      const { statusCode } = response;
-      if (statusCode === 200) resolve();
-      else {
-        const why = `${title} did not make a first token (${statusCode}): ${said.slice(0, 300)}`;
-        reject(new Failure('backend_failed', why));
-      }
-    });
-    asked.once('error', reject);
-    asked.end(body);
-  });
+  const { status, text } = await post(`${origin}/v1/completions`, body, signal);
+  if (status === 200) return;
+  throw new Failure('backend_failed', `${title} did not make a first token (${status}): ${text.slice(0, 300)}`);
 }
 
 /** A request that it cannot read is written whole to its log: from there on lines are dropped until its next record. */

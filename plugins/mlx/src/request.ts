@@ -41,17 +41,19 @@ const reserved: ReadonlySet<string> = new Set([
  */
 export function encodeChat(request: ChatRequest, room: number): Uint8Array {
   const { messages, tools, chat_template_kwargs } = request;
-  for (const name of Object.keys(chat_template_kwargs ?? {})) {
-    if (reserved.has(name)) {
-      throw new Failure('invalid_request', `chat_template_kwargs.${name} is not a variable of the chat template`, {
-        param: `chat_template_kwargs.${name}`,
-      });
-    }
-  }
+  refuseReserved(chat_template_kwargs);
   return encode(request, room, {
     messages: messages.map(textual),
     ...(tools && { tools }),
     ...(chat_template_kwargs && { chat_template_kwargs }),
+  });
+}
+
+export function refuseReserved(kwargs: ChatRequest['chat_template_kwargs'] = {}): void {
+  const name = Object.keys(kwargs).find((one) => reserved.has(one));
+  if (name === undefined) return;
+  throw new Failure('invalid_request', `chat_template_kwargs.${name} is not a variable of the chat template`, {
+    param: `chat_template_kwargs.${name}`,
   });
 }
 

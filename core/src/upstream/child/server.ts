@@ -9,7 +9,7 @@ export interface ServerProgram extends OutputOptions {
   /** For sentences, e.g. `mlx_lm.server`. */
   readonly title: string;
   /** How it is started on a port of 127.0.0.1. */
-  command(port: number): Command;
+  command(port: number): Command | Promise<Command>;
   /** The line by which it says that it listens. An answer on the port is not enough: another program may give it. */
   listening(line: string, port: number): boolean;
   /** The line by which it says that its port is taken: another is tried. */
@@ -44,9 +44,11 @@ export class ChildServer {
   /** Why it is killed, or was. */
   #doom: string | undefined;
   #ended: string | undefined;
+  #started = false;
   #stopping = false;
   /** Resolves when `ended` is known. */
   #settled: Promise<void> = Promise.resolve();
+  readonly #died = Promise.withResolvers<string>();
   /** Called when it has ended. */
   readonly #looks = new Set<() => void>();
 
@@ -69,6 +71,11 @@ export class ChildServer {
     return this.#ended;
   }
 
+  /** Resolves, with the sentence of `ended`, when it ends after its start without being stopped. */
+  get died(): Promise<string> {
+    return this.#died.promise;
+  }
+
   /** Resolves when it has done its first work. Rejects with a sentence, and with no process left, when it cannot. */
   async start(signal: AbortSignal): Promise<void> {
     try {
@@ -76,6 +83,8 @@ export class ChildServer {
       await this.#unlessEnded(this.#healthy(signal), signal);
       const { warmUp } = this.#program;
       if (warmUp) await this.#unlessEnded(warmUp(this.origin, signal), signal);
+      this.#started = true;
+      if (this.#ended !== undefined) this.#died.resolve(this.#ended);
     } catch (thrown) {
       await this.#process?.kill();
       if (!signal.aborted) throw thrown;
@@ -132,7 +141,7 @@ export class ChildServer {
       this.#doom = undefined;
       this.#ended = undefined;
       const said = Promise.withResolvers<'listening' | 'taken'>();
-      this.#run(said.resolve);
+      this.#run(await this.#program.command(this.#port), said.resolve);
       const outcome = await this.#unlessEnded(said.promise, signal);
       if (outcome === 'listening') return;
       // It may hang now instead of ending: some servers do.
@@ -144,7 +153,7 @@ export class ChildServer {
     }
   }
 
-  #run(said: (what: 'listening' | 'taken') => void): void {
+  #run(command: Command, said: (what: 'listening' | 'taken') => void): void {
     const program = this.#program;
     const port = this.#port;
     const output = new Output(program, (line) => {
@@ -155,7 +164,7 @@ export class ChildServer {
       if (reason !== undefined) this.condemn(reason);
     });
     const streams: Promise<void>[] = [];
-    const child = new GuardedProcess(program.command(port), (stream) => {
+    const child = new GuardedProcess(command, (stream) => {
       const lines = output.stream();
       stream.on('data', (bytes: Buffer) => lines.push(bytes));
       streams.push(
@@ -174,6 +183,7 @@ export class ChildServer {
       await Promise.race([Promise.all(streams), pause(lastWordsMs)]);
       if (this.#process !== child) return;
       this.#ended = this.#doom ?? this.#sentence(exit);
+      if (this.#started && !this.#stopping) this.#died.resolve(this.#ended);
       for (const look of [...this.#looks]) look();
     });
   }

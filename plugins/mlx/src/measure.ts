@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ChatRequest, type CompletionRequest, Failure, type Message } from '@backplane/core/sdk';
+import { type ChatTemplate, compileTemplate } from '@backplane/core/text';
+import type { Tokenizer } from '@huggingface/tokenizers';
+
+/** What a chat template may add to the messages by itself, in bytes; none known adds half of it. */
+const templateBytes = 4_096;
+
+interface TokenizerConfig {
+  readonly chat_template?: unknown;
+  readonly bos_token?: unknown;
+  readonly eos_token?: unknown;
+}
+
+/**
+ * How long prompts are. The servers have no limit and no way to ask, so the model's own tokenizer is read here, when a
+ * prompt first comes that may be too long: no token is shorter than a byte, so most prompts need no counting.
+ */
+export class Measure {
+  /** Absent: the model's files are not at hand. */
+  readonly #folder: string | undefined;
+  readonly #template: string | undefined;
+  /** Tokens of prompt and answer together; absent: nobody says. */
+  readonly contextLength: number | undefined;
+  #reading: Promise<Reader | undefined> | undefined;
+
+  /** `template`: the text of a chat template that stands in for the model's. */
+  constructor(folder: string | undefined, contextLength: number | undefined, template?: string) {
+    this.#folder = folder;
+    this.#template = template;
+    this.contextLength = contextLength;
+  }
+
+  /** Tokens that an answer may have. Throws `context_length_exceeded` with the numbers. */
+  async room(request: ChatRequest | CompletionRequest): Promise<number | undefined> {
+    const { contextLength } = this;
+    if (contextLength === undefined || surelyFits(request, contextLength)) return contextLength;
+    const length = await this.#lengthOf(request);
+    if (length === undefined) return contextLength;
+    const param = 'prompt' in request ? 'prompt' : 'messages';
+    const left = contextLength - length;
+    const { max_tokens } = request;
+    if (left > 0 && (max_tokens === undefined || max_tokens <= left)) return left;
+    throw new Failure(
+      'context_length_exceeded',
+      left <= 0
+        ? `This model's context is ${contextLength} tokens, but the prompt alone has ${length}: shorten the ${param}`
+        : `This model's context is ${contextLength} tokens, but the prompt has ${length} and max_tokens asks for ` +
+            `${max_tokens} more (${length + (max_tokens as number)} together): shorten the ${param} or lower max_tokens`,
+      { param },
+    );
+  }
+
+  /** Tokens of a text by itself, with those that the model puts around it; undefined where its tokenizer cannot be read. */
+  async tokens(text: string): Promise<number | undefined> {
+    const reader = await this.#reader();
+    return reader?.tokenizer.encode(text).ids.length;
+  }
+
+  async #lengthOf(request: ChatRequest | CompletionRequest): Promise<number | undefined> {
+    const reader = await this.#reader();
+    if (!reader) return undefined;
+    if ('prompt' in request) {
+      const { prompt } = request;
+      return typeof prompt === 'string' ? reader.tokenizer.encode(prompt).ids.length : prompt.length;
+    }
+    try {
+      const { messages, tools, chat_template_kwargs: kwargs } = request;
+      const text = reader.template?.render({ messages: messages.map(written), tools, kwargs });
+      return text === undefined ? undefined : reader.tokenizer.encode(text, { add_special_tokens: false }).ids.length;
+    } catch {
+      // What is wrong with the request, the server says better.
+      return undefined;
+    }
+  }
+
+  #reader(): Promise<Reader | undefined> {
+    this.#reading ??= this.#folder === undefined ? Promise.resolve(undefined) : read(this.#folder, this.#template);
+    return this.#reading;
+  }
+}
+
+interface Reader {
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate | undefined;
+}
+
+async function read(folder: string, own: string | undefined): Promise<Reader | undefined> {
+  const text = (name: string): Promise<string | undefined> =>
+    readFile(join(folder, name), 'utf8').catch(() => undefined);
+  try {
+    const config = JSON.parse((await text('tokenizer_config.json')) ?? '{}') as TokenizerConfig;
+    const { Tokenizer } = await import('@huggingface/tokenizers');
+    const tokenizer = new Tokenizer(JSON.parse((await text('tokenizer.json')) ?? '') as object, config);
+    const { chat_template, bos_token, eos_token } = config;
+    const source = own ?? (await text('chat_template.jinja')) ?? chat_template;
+    const tokens = { bos: contentOf(bos_token), eos: contentOf(eos_token) };
+    return { tokenizer, template: typeof source === 'string' ? compileTemplate(source, tokens) : undefined };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A special token stands there as text, or as an object with it. */
+function contentOf(token: unknown): string {
+  const content = typeof token === 'object' && token !== null && 'content' in token ? token.content : token;
+  return typeof content === 'string' ? content : '';
+}
+
+/** Images count what their part's name does: how many tokens they become, the server knows. */
+function written({ content, ...message }: Message): Message {
+  if (typeof content === 'string' || content === null) return { ...message, content };
+  return { ...message, content: content.filter(({ type }) => type === 'text') };
+}
+
+function surelyFits(request: ChatRequest | CompletionRequest, contextLength: number): boolean {
+  const { max_tokens = 0 } = request;
+  if ('prompt' in request) {
+    const { prompt } = request;
+    const most = typeof prompt === 'string' ? Buffer.byteLength(prompt) + 2 : prompt.length;
+    return most + max_tokens < contextLength;
+  }
+  const { messages, tools = [], chat_template_kwargs = {} } = request;
+  const text = JSON.stringify([messages.map(written), tools, chat_template_kwargs]);
+  return Buffer.byteLength(text) + templateBytes + max_tokens < contextLength;
+}
