@@ -23,39 +23,48 @@ export function patchGrid(image: { readonly width: number; readonly height: numb
 /**
  * The input of the vision tower for a picture, or for a pair of frames: float32 [patches, 1536]. Patches come in
  * merge-block order; inside one: channel, moment, row, column. A still picture is the same at both moments.
+ * `into` saves fresh memory, which costs as much as the work: it may be longer, and its beginning is returned.
  */
-export function patchify(first: RgbImage, second: RgbImage = first): Float32Array<ArrayBuffer> {
+export function patchify(first: RgbImage, second: RgbImage = first, into?: Floats): Floats {
   const { rows, columns } = patchGrid(first);
   if (second.width !== first.width || second.height !== first.height) {
     throw new Failure('internal', 'The two frames of a pair differ in size: this is a bug.');
   }
-  const values = new Float32Array(rows * columns * patchValues);
+  const length = rows * columns * patchValues;
+  const values = into?.subarray(0, length) ?? new Float32Array(length);
+  if (values.length < length) {
+    throw new Failure('internal', `A picture has ${length} values, and there is room for ${values.length}: a bug.`);
+  }
   let at = 0;
   eachPatch({ rows, columns }, (row, column) => {
     const pixel = (row * first.width + column) * patchSide * 3;
-    patch(first, pixel, values, at);
-    if (second === first) repeat(values, at);
-    else patch(second, pixel, values, at + plane);
+    if (second === first) moments(first, pixel, values, at, plane);
+    else {
+      moments(first, pixel, values, at, 0);
+      moments(second, pixel, values, at + plane, 0);
+    }
     at += patchValues;
   });
   return values;
 }
 
-/** Writes one moment of one patch: three planes, each followed by room for the other moment. */
-function patch({ data, width }: RgbImage, corner: number, values: Float32Array, at: number): void {
+type Floats = Float32Array<ArrayBuffer>;
+
+/** Writes the three planes of a patch at one moment, and again `later`: the other moment's planes lie between them. */
+function moments({ data, width }: RgbImage, corner: number, values: Floats, at: number, later: number): void {
   let to = at;
   for (let row = 0; row < patchSide; row++) {
     let from = corner + row * width * 3;
     for (let column = 0; column < patchSide; column++, to++, from += 3) {
-      values[to] = normal[data[from] as number] as number;
-      values[to + 2 * plane] = normal[data[from + 1] as number] as number;
-      values[to + 4 * plane] = normal[data[from + 2] as number] as number;
+      const red = normal[data[from] as number] as number;
+      const green = normal[data[from + 1] as number] as number;
+      const blue = normal[data[from + 2] as number] as number;
+      values[to] = red;
+      values[to + later] = red;
+      values[to + 2 * plane] = green;
+      values[to + 2 * plane + later] = green;
+      values[to + 4 * plane] = blue;
+      values[to + 4 * plane + later] = blue;
     }
-  }
-}
-
-function repeat(values: Float32Array, at: number): void {
-  for (let channel = at; channel < at + patchValues; channel += 2 * plane) {
-    values.copyWithin(channel + plane, channel, channel + plane);
   }
 }

@@ -20,10 +20,18 @@ export interface VisionInput {
 /** Entries of a side of Qwen3-VL's learned position table. */
 const tableSide = 48;
 
-/** A picture in the size that `smartResize` chose. `side`: of the learned position table. */
-export function imageInput(image: RgbImage, size: Size, side = tableSide): VisionInput {
+/**
+ * A picture in the size that `smartResize` chose. `side`: of the learned position table. `into`: memory for the patches,
+ * which must then be used before the next picture is written there.
+ */
+export function imageInput(
+  image: RgbImage,
+  size: Size,
+  side = tableSide,
+  into?: Float32Array<ArrayBuffer>,
+): VisionInput {
   const resized = resizeBicubic(image, size);
-  return { ...gridInput(size, side), patches: patchify(resized) };
+  return { ...gridInput(size, side), patches: patchify(resized, resized, into) };
 }
 
 /** One input per pair of frames; an odd last frame is its own partner. All frames have one size. */

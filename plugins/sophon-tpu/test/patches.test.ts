@@ -42,6 +42,15 @@ describe('patches', () => {
     );
   });
 
+  it('lie in memory that was there before, and leave the rest of it alone', () => {
+    const memory = new Float32Array(4 * 1536 + 1).fill(7);
+    const picture = noise(32, 32, 3);
+    const values = patchify(picture, picture, memory);
+    expect(values).toEqual(patchify(picture));
+    expect([values.buffer === memory.buffer, memory.at(-1)]).toEqual([true, 7]);
+    expect(() => patchify(noise(64, 32, 1), noise(64, 32, 1), memory)).toThrow('there is room for 6145');
+  });
+
   it('are refused for a size that is not cut into whole tokens', () => {
     expect(() => patchify(noise(48, 32, 1))).toThrow('A picture of 48x32 cannot be cut into 32x32');
   });
