@@ -49,12 +49,12 @@ std::shared_ptr<Device> Device::open(int id, int syncTimeoutMs) {
 
 Device::Device(int id, int syncTimeoutMs) : id_(id) {
   const Library& l = library();
-  check(l.bm_dev_request(&handle_, id), "bm_dev_request", "Opening " + nameOf(id));
+  check(l.bm_dev_request(&handle_, id), "bm_dev_request", "Opening device " + std::to_string(id));
   try {
     if (syncTimeoutMs > 0 && l.bm_set_sync_timeout) {
       check(l.bm_set_sync_timeout(handle_, syncTimeoutMs), "bm_set_sync_timeout", "Setting the timeout of " + nameOf(id));
     }
-    check(l.bm_malloc_device_byte(handle_, &probe_, kProbeBytes), "bm_malloc_device_byte", "Opening " + nameOf(id));
+    check(l.bm_malloc_device_byte(handle_, &probe_, kProbeBytes), "bm_malloc_device_byte", "Opening device " + std::to_string(id));
   } catch (...) {
     l.bm_dev_free(handle_);
     throw;
