@@ -55,6 +55,7 @@ export function serveInstance(port: Port<FromInstance, ToInstance>): Promise<voi
     const call: Call = {
       id: message.id,
       signal: running.abort.signal,
+      ...(message.cancelled && { cancelled: message.cancelled }),
       log: portLog(port, { request: message.id }),
       media: (url) => fetchMedia(message.call, url),
     };

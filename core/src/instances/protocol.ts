@@ -23,6 +23,8 @@ export type ToInstance =
       readonly id: string;
       readonly task: Task;
       readonly request: ChatRequest | CompletionRequest | EmbedRequest | TranscribeRequest;
+      /** In memory that both sides share, where they can: set before `cancel` is sent. */
+      readonly cancelled?: Int32Array;
     }
   /** That many events were consumed: the sender may go on. */
   | { readonly type: 'consumed'; readonly call: number; readonly events: number }
@@ -55,6 +57,8 @@ export const window = 128;
 
 /** One end of a channel: a MessagePort, or the IPC channel of a child process. */
 export interface Port<Out, In> {
+  /** Whether memory can be shared over it. */
+  readonly shares?: boolean;
   post(message: Out): void;
   /** At most one listener. */
   listen(receive: (message: In) => void): void;

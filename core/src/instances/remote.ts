@@ -144,7 +144,11 @@ export class RemoteInstance implements Instance {
     if (call.signal.aborted) throw Failure.from(call.signal.reason, 'cancelled');
     const number = this.#calls++;
     let consumed = 0;
-    const cancel = (): void => this.#post({ type: 'cancel', call: number });
+    const cancelled = this.#port.shares ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+    const cancel = (): void => {
+      if (cancelled) Atomics.store(cancelled, 0, 1);
+      this.#post({ type: 'cancel', call: number });
+    };
     const read = (): void => {
       if (++consumed < window / 2) return;
       this.#post({ type: 'consumed', call: number, events: consumed });
@@ -160,7 +164,7 @@ export class RemoteInstance implements Instance {
     this.#pending.set(number, pending);
     call.signal.addEventListener('abort', cancel, { once: true });
     void pending.over.promise.then(() => call.signal.removeEventListener('abort', cancel));
-    this.#post({ type: 'call', call: number, id: call.id, task, request });
+    this.#post({ type: 'call', call: number, id: call.id, task, request, ...(cancelled && { cancelled }) });
     return pending;
   }
 

@@ -22,6 +22,7 @@ export async function placeInThread(blueprint: Blueprint, _kind: BackendKind, lo
   const { port1: near, port2: far } = new MessageChannel();
   const remote = new RemoteInstance(
     {
+      shares: true,
       post: (message: ToInstance) => near.postMessage(message),
       listen: (receive: (message: FromInstance) => void) => near.on('message', receive),
     },

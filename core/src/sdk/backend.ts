@@ -12,6 +12,11 @@ export interface Call {
   readonly id: string;
   /** Aborts on client disconnect, deadline, a matched stop string or shutdown. A backend must stop computing. */
   readonly signal: AbortSignal;
+  /**
+   * In a thread only: one number, not 0 once `signal` has been aborted on the other side. A thread that computes in one long
+   * native call gets no message and sees no `signal` meanwhile, but its native code can look here.
+   */
+  readonly cancelled?: Int32Array;
   readonly log: Log;
   /** Fetches and checks a URL from the request through the media loaders the operator allowed. Throws `media_rejected`. */
   media(url: string): Promise<Media>;
