@@ -17,9 +17,12 @@ describe('backplane doctor for mlx', () => {
   });
   afterAll(() => rm(cwd, { recursive: true }));
 
-  async function doctor(...models: readonly string[]): Promise<Told['found']> {
+  /** With further variables, where the first argument is no model. */
+  async function doctor(...args: readonly (string | Record<string, string>)[]): Promise<Told['found']> {
+    const models = args.filter((each) => typeof each === 'string');
+    const env = args.find((each) => typeof each !== 'string') ?? {};
     await writeFile(join(cwd, 'config.yaml'), `server: { port: 0 }\n${mlxConfig(...models)}`);
-    const { stdout } = await backplane(['doctor', '--json'], { cwd, env: { HF_HOME: cwd } });
+    const { stdout } = await backplane(['doctor', '--json'], { cwd, env: { HF_HOME: cwd, ...env } });
     return (JSON.parse(stdout) as Told).found.filter(({ by }) => by === 'mlx');
   }
   const model = (its: string) => `  - { id: m, backend: mlx, options: { ${its} } }\n`;
@@ -31,6 +34,27 @@ describe('backplane doctor for mlx', () => {
   ])('says of the interpreter %s what to do', async (interpreter, sentence) => {
     const [finding] = await doctor(model(`path: ${tinyMlx}, python: ${interpreter}`));
     expect(finding).toMatchObject({ status: 'problem', what: expect.stringMatching(sentence) });
+  });
+
+  test('says what to do for the other engine', async () => {
+    const [finding] = await doctor(model(`engine: mlx-openai-server, type: whisper, path: ${tinyMlx}, python: ./bare`));
+    const sentence =
+      'The Python interpreter ./bare has no mlx-openai-server: with Python 3.11 or 3.12, python3 -m venv';
+    expect(finding).toMatchObject({ status: 'problem', what: expect.stringContaining(sentence) });
+  });
+
+  test('says that recordings need ffmpeg', async () => {
+    // As much Python as the doctor asks for.
+    await writeFile(join(cwd, 'python'), '#!/bin/sh\necho 1.8.1\n', { mode: 0o755 });
+    const its = model(`engine: mlx-openai-server, type: whisper, path: ${tinyMlx}, python: ./python`);
+    expect((await doctor({ PATH: dirname(process.execPath) }, its)).at(-1)).toEqual({
+      by: 'mlx',
+      status: 'problem',
+      what: 'm: there is no ffmpeg in PATH, so no recording can be read.',
+      fix: 'Install it: brew install ffmpeg, or apt-get install ffmpeg.',
+    });
+    await writeFile(join(cwd, 'ffmpeg'), '#!/bin/sh\n', { mode: 0o755 });
+    expect((await doctor(its)).at(-1)).toMatchObject({ status: 'ok', what: 'm: ffmpeg is there.' });
   });
 
   test('says that a model is not there', async () => {
