@@ -8,9 +8,12 @@ import { probe } from './probe.ts';
 import { type Attempt, pass } from './relay.ts';
 import { Renaming } from './renaming.ts';
 import { Upstream } from './upstream.ts';
+import { Watch } from './watch.ts';
 
 /** How much of a request's beginning tells one conversation from another. Bytes. */
 const prefixLength = 1_024;
+
+const none: ReadonlySet<Upstream> = new Set();
 
 /** The servers behind one model: which is asked, which is spared, who is asked next. */
 export class Fleet {
@@ -21,6 +24,7 @@ export class Fleet {
   readonly #metrics: FleetMetrics;
   readonly #budget: RetryBudget;
   readonly #renamings: readonly (Renaming | undefined)[];
+  readonly #watch = new Watch();
   #probing: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -58,6 +62,7 @@ export class Fleet {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#probing);
+    this.#watch.close();
     this.#metrics.forget();
     await Promise.all(this.upstreams.map((upstream) => upstream.close()));
   }
@@ -88,7 +93,9 @@ export class Fleet {
   /** The upstreams that a call is to be tried on, one after the other, as far as attempts and budget go. */
   route(key: string | undefined, call: Call): { next(failed?: Attempt): Upstream | undefined } {
     this.#budget.call();
-    const tried = new Set<Upstream>();
+    // Made for the second attempt: hardly any call needs one.
+    let tried: Set<Upstream> | undefined;
+    let last: Upstream | undefined;
     let left = this.#options.retry.attempts + 1;
     return {
       next: (failed) => {
@@ -99,10 +106,10 @@ export class Fleet {
           const { message } = failed.failure;
           call.log.debug({ model: this.#model, after: message }, 'the call is made again');
         }
+        if (last) tried = (tried ?? new Set()).add(last);
         // With all of them tried, the best of them once more: a server that was just restarted may answer now.
-        const upstream = choose(this.upstreams, tried, key) ?? choose(this.upstreams, new Set(), key);
-        if (upstream) tried.add(upstream);
-        return upstream;
+        last = choose(this.upstreams, tried ?? none, key) ?? choose(this.upstreams, none, key);
+        return last;
       },
     };
   }
@@ -120,7 +127,16 @@ export class Fleet {
   #pass(upstream: Upstream, request: RawRequest, sink: Sink, signal: AbortSignal): Promise<Attempt | undefined> {
     const renaming = this.#renamings[upstream.index];
     const body = named(request, renaming && this.nameAt(upstream));
-    return pass({ upstream, request, body, sink, signal, renaming, timeouts: this.#options.timeouts });
+    return pass({
+      upstream,
+      request,
+      body,
+      sink,
+      signal,
+      renaming,
+      timeouts: this.#options.timeouts,
+      watch: this.#watch,
+    });
   }
 
   #note(upstream: Upstream, attempt: Attempt | undefined, signal: AbortSignal): void {

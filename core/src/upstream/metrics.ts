@@ -61,28 +61,26 @@ export class UpstreamMetrics {
 
   /** The part of one model. */
   of(model: string): FleetMetrics {
-    const attempts = new Map<string, { inc(): void }>();
+    // Kept, because making a labelled child costs more than counting.
+    const attempts = { ok: [], failed: [], refused: [], cancelled: [] } as Record<Outcome, { inc(): void }[]>;
     return {
       watch: (upstreams) => this.#watched.set(model, upstreams),
       forget: () => this.#watched.delete(model),
-      attempted: (upstream, outcome) => {
-        // Kept, because making a labelled child costs more than counting.
-        const key = `${upstream.index} ${outcome}`;
-        let counter = attempts.get(key);
-        if (!counter) {
-          counter = this.#attempts.labels({ model, upstream: String(upstream.index + 1), outcome });
-          attempts.set(key, counter);
-        }
-        counter.inc();
+      attempted: ({ index }, outcome) => {
+        const counters = attempts[outcome];
+        counters[index] ??= this.#attempts.labels({ model, upstream: String(index + 1), outcome });
+        counters[index].inc();
       },
       retried: () => this.#retries.inc({ model }),
     };
   }
 }
 
+type Outcome = 'ok' | 'failed' | 'refused' | 'cancelled';
+
 export interface FleetMetrics {
   watch(upstreams: readonly Upstream[]): void;
   forget(): void;
-  attempted(upstream: Upstream, outcome: 'ok' | 'failed' | 'refused' | 'cancelled'): void;
+  attempted(upstream: Upstream, outcome: Outcome): void;
   retried(): void;
 }

@@ -1,15 +1,15 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { Failure, type RawRequest, type Sink } from '../sdk/index.ts';
+import { modeFor, wantsStream } from './content-type.ts';
+import { faultOf, gatherLimit, mayEndJson } from './json-reply.ts';
 import type { UpstreamOptions } from './options.ts';
 import { failureOf, silenceOf } from './outage.ts';
 import { complaint, errorLimit, type Refusal, refusalOf } from './refusal.ts';
 import { type Renaming, RenamingStream } from './renaming.ts';
 import { StreamGuard } from './stream-guard.ts';
 import type { Upstream } from './upstream.ts';
-
-/** A reply of JSON up to this is gathered and checked before it is passed on. Bytes. */
-const gatherLimit = 1024 * 1024;
+import type { Watch, Watched } from './watch.ts';
 
 /** How an attempt failed. */
 export interface Attempt {
@@ -29,6 +29,7 @@ export interface Passage {
   readonly sink: Sink;
   readonly signal: AbortSignal;
   readonly timeouts: UpstreamOptions['timeouts'];
+  readonly watch: Watch;
   /** Undefined when the names are the same. */
   readonly renaming: Renaming | undefined;
 }
@@ -45,13 +46,16 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
       {
         method: 'POST',
         path: upstream.base + request.path,
-        headers: {
-          ...request.headers,
-          accept: request.stream ? 'text/event-stream' : 'application/json',
+        headers: [
+          'content-type',
+          request.headers['content-type'],
+          'accept',
+          request.stream ? 'text/event-stream' : 'application/json',
           // A compressed reply could not be watched, and clients did not ask for one.
-          'accept-encoding': 'identity',
-          ...upstream.credentials,
-        },
+          'accept-encoding',
+          'identity',
+          ...upstream.credentialPair,
+        ],
         body: body as Buffer | Readable,
         // Watched here: undici keeps a timer it has dropped for a second, and all that hangs on it.
         headersTimeout: 0,
@@ -66,10 +70,7 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
 
 type Mode = 'head' | 'begun' | 'events' | 'gather' | 'pass' | 'error';
 
-/** Tasks whose request says whether the reply is a stream. */
-const streamable: ReadonlySet<string> = new Set(['chat', 'complete', 'respond']);
-
-class Handler implements Dispatcher.DispatchHandler {
+class Handler implements Dispatcher.DispatchHandler, Watched {
   readonly #passage: Passage;
   readonly #resolve: (attempt: Attempt | undefined) => void;
   readonly #guard = new StreamGuard();
@@ -86,13 +87,13 @@ class Handler implements Dispatcher.DispatchHandler {
   /** Last byte of a reply that is not gathered. */
   #last: number | undefined;
   #over = false;
-  /** For the upstream's silence. */
-  #timer: NodeJS.Timeout | undefined;
-  #quiet = false;
+  due = Number.POSITIVE_INFINITY;
+  place = 0;
 
   constructor(passage: Passage, resolve: (attempt: Attempt | undefined) => void) {
     this.#passage = passage;
     this.#resolve = resolve;
+    passage.watch.add(this);
     this.#renaming = passage.renaming && new RenamingStream(passage.renaming);
   }
 
@@ -106,7 +107,7 @@ class Handler implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#over) controller.abort(this.#passage.signal.reason as Error);
-    else this.#timer = setTimeout(this.#late, this.#passage.timeouts.first_byte);
+    else this.#passage.watch.expect(this, this.#passage.timeouts.first_byte);
   }
 
   onResponseStart(
@@ -116,7 +117,6 @@ class Handler implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200 || this.#over) return;
     const { sink, upstream, request } = this.#passage;
-    this.#quiet = false;
     this.#mode = 'begun';
     this.#await();
     this.#status = status;
@@ -127,34 +127,29 @@ class Handler implements Dispatcher.DispatchHandler {
       return;
     }
     const encoding = text(headers['content-encoding']);
-    const streams = request.stream && streamable.has(request.task);
     if (encoding !== undefined && encoding !== 'identity') {
       this.#break(`${upstream.title} compressed its reply although it was asked not to`);
-    } else if (this.#type.startsWith('text/event-stream') && (streams || request.task === 'transcribe')) {
-      // Its head waits for the first event: until then another upstream may still be asked.
-      this.#mode = 'events';
-    } else if (sink.open || streams) {
-      this.#break(`${upstream.title} answered with ${this.#type || 'no content type'} where a stream was asked for`);
-    } else if (this.#type.startsWith('application/json')) {
-      this.#mode = 'gather';
-    } else if (request.task === 'transcribe' && /^text\/(?:plain|vtt)|^application\/x-subrip/.test(this.#type)) {
-      this.#mode = 'pass';
-      this.#last = undefined;
-      const length = text(headers['content-length']);
-      this.#head(length);
-    } else {
-      this.#break(`${upstream.title} answered with ${this.#type || 'no content type'} instead of JSON`);
+      return;
     }
+    const mode = modeFor(this.#type, request);
+    // What the client was promised by a comment is events.
+    if (mode === undefined || (sink.open && mode !== 'events')) {
+      const wanted = sink.open || wantsStream(request) ? 'where a stream was asked for' : 'instead of JSON';
+      this.#break(`${upstream.title} answered with ${this.#type || 'no content type'} ${wanted}`);
+      return;
+    }
+    // Its head waits for the first event or for the whole: until then another upstream may still be asked.
+    this.#mode = mode;
+    if (mode === 'pass') this.#head(text(headers['content-length']));
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
-    this.#quiet = false;
-    this.#timer?.refresh();
+    if (this.due !== Number.POSITIVE_INFINITY) this.due = performance.now() + this.#passage.timeouts.idle;
     switch (this.#mode) {
       case 'events':
         // What one read brought goes on as one piece: tokens that come singly go singly.
-        if (this.#chunks.push(chunk) === 1) process.nextTick(this.#forward);
+        if (this.#chunks.push(chunk) === 1) process.nextTick(Handler.#next, this);
         break;
       case 'pass':
         this.#last = chunk[chunk.length - 1];
@@ -173,16 +168,18 @@ class Handler implements Dispatcher.DispatchHandler {
     }
   }
 
-  readonly #forward = (): void => {
+  static #next(this: void, handler: Handler): void {
+    handler.#forward();
+  }
+
+  #forward(): void {
     if (this.#over || this.#mode !== 'events' || this.#chunks.length === 0) return;
-    const bytes = this.#guard.push(
-      this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks),
-    );
+    const bytes = this.#guard.push(this.#gathered());
     this.#chunks = [];
     if (bytes) this.#write(bytes);
     const { complaint: error } = this.#guard;
     if (error !== undefined) this.#fail(complaint(this.#passage.upstream, error));
-  };
+  }
 
   onResponseEnd(): void {
     this.#forward();
@@ -219,13 +216,17 @@ class Handler implements Dispatcher.DispatchHandler {
   }
 
   /** What came while this process was busy is read before anybody is blamed. */
-  readonly #late = (): void => {
-    this.#quiet = true;
-    setImmediate(this.#silent);
-  };
+  late(): void {
+    // Found again, if nothing came.
+    this.due = 0;
+    setImmediate(() => this.#silent());
+  }
 
-  readonly #silent = (): void => {
-    if (!this.#quiet) return;
+  #silent(): void {
+    if (this.due !== 0) {
+      if (this.due !== Number.POSITIVE_INFINITY) this.#await();
+      return;
+    }
     this.#forward();
     if (this.#over) return;
     const failure = silenceOf(
@@ -234,12 +235,11 @@ class Handler implements Dispatcher.DispatchHandler {
     );
     this.#lost(failure);
     this.#controller?.abort(failure);
-  };
+  }
 
   /** From now on its silence is bounded by `timeouts.idle`. */
   #await(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#late, this.#passage.timeouts.idle);
+    this.#passage.watch.expect(this, this.#passage.timeouts.idle);
   }
 
   /** No more will come from the upstream. */
@@ -267,8 +267,7 @@ class Handler implements Dispatcher.DispatchHandler {
     const controller = this.#controller as Dispatcher.DispatchController;
     controller.pause();
     // It is the client who is slow.
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.due = Number.POSITIVE_INFINITY;
     sink.drained(() => {
       if (!this.#over) this.#await();
       controller.resume();
@@ -277,7 +276,7 @@ class Handler implements Dispatcher.DispatchHandler {
 
   /** JSON that is too large to gather: watched at its ends only. */
   #openLarge(): void {
-    const bytes = Buffer.concat(this.#chunks);
+    const bytes = this.#gathered();
     this.#chunks = [];
     this.#mode = 'pass';
     this.#last = bytes[bytes.length - 1];
@@ -295,29 +294,17 @@ class Handler implements Dispatcher.DispatchHandler {
   #endPassed(): void {
     const { title } = this.#passage.upstream;
     const json = this.#type.startsWith('application/json');
-    if (json && !closers.has(this.#last)) {
+    if (json && !mayEndJson(this.#last)) {
       this.#fail(new Failure('backend_failed', `${title} sent a reply that is no whole JSON`));
     } else this.#finish();
   }
 
   #endJson(): void {
     const { sink, upstream, renaming } = this.#passage;
-    const bytes = Buffer.concat(this.#chunks);
-    let said: unknown;
-    try {
-      said = JSON.parse(bytes.toString());
-    } catch {
-      // Told apart below: what is no JSON is no object either.
-    }
-    if (typeof said !== 'object' || said === null) {
-      const what = bytes.length === 0 ? 'an empty reply' : 'a reply that is no whole JSON';
-      this.#fail(new Failure('backend_failed', `${upstream.title} sent ${what}`));
-      return;
-    }
-    // A response of the Responses API has a member of that name, also when all is well.
-    const { error, object } = said as { readonly error?: unknown; readonly object?: unknown };
-    if (error && object !== 'response') {
-      this.#fail(complaint(upstream, error));
+    const bytes = this.#gathered();
+    const fault = faultOf(bytes, upstream);
+    if (fault) {
+      this.#fail(fault);
       return;
     }
     const body = renaming ? renaming.apply(bytes) : bytes;
@@ -327,8 +314,12 @@ class Handler implements Dispatcher.DispatchHandler {
     this.#settle(undefined);
   }
 
+  #gathered(): Buffer {
+    return this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+  }
+
   #refuse(): void {
-    const refusal = refusalOf(this.#passage.upstream, this.#status, this.#retryAfter, Buffer.concat(this.#chunks));
+    const refusal = refusalOf(this.#passage.upstream, this.#status, this.#retryAfter, this.#gathered());
     const again = refusal.unwell || this.#status === 429;
     this.#settle({ failure: refusal.failure, again: again && this.#repeatable, refusal, status: this.#status });
     // Ends a body that has no end; after a whole one there is nothing to abort.
@@ -361,18 +352,15 @@ class Handler implements Dispatcher.DispatchHandler {
   #settle(attempt: Attempt | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#passage.watch.delete(this);
     this.#passage.signal.removeEventListener('abort', this.cancel);
     this.#resolve(attempt);
   }
 }
 
-/** What JSON ends with, apart from space: `}` `]`, or a line break after one. */
-const closers: ReadonlySet<number | undefined> = new Set([0x7d, 0x5d, 0x0a, 0x0d, 0x20]);
-
 /** A header's value that may be sent on. */
 function printable(value: string): string {
-  return value.replace(/[^\x20-\x7e]/g, '');
+  return /[^\x20-\x7e]/.test(value) ? value.replace(/[^\x20-\x7e]/g, '') : value;
 }
 
 function text(header: string | string[] | undefined): string | undefined {

@@ -13,6 +13,8 @@ export class Upstream {
   readonly base: string;
   /** Name and value of the header that carries its key. */
   readonly credentials: Readonly<Record<string, string>>;
+  /** The same as undici takes it fastest: a name and a value, or nothing. */
+  readonly credentialPair: readonly string[];
   /** Calls under way. */
   outstanding = 0;
   /** What the last probe said; undefined before the first. */
@@ -31,6 +33,7 @@ export class Upstream {
     this.credentials = host.key
       ? { [host.header.toLowerCase()]: host.prefix === '' ? host.key : `${host.prefix} ${host.key}` }
       : {};
+    this.credentialPair = Object.entries(this.credentials).flat();
     this.pool = new Pool(origin, {
       // No cap: undici would queue in silence past it. Admission and max_concurrent bound the calls.
       connections: null,
