@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { chat, stream } from './chat.ts';
+import { processes } from './mlx/engine.ts';
 import { puppet } from './puppet.ts';
 import { backplane, folder, type LogLine, type RunningServer, serve } from './server.ts';
 
@@ -135,12 +136,48 @@ describe('models whose memory has a budget', () => {
     expect(most).toBe(2);
   });
 
+  test('stay within it while engines die and clients leave, and nothing of them is left behind', async () => {
+    const dying =
+      'on_demand: { idle_timeout: 20ms }, memory: 4GB, isolation: process, restart: { backoff: 1ms, limit: 1000 }';
+    const config = configOf('9GB', { a: dying, b: dying, c: dying }).replaceAll('isolation: inline, ', '');
+    server = await serve(config, { files: { 'puppet.ts': puppet } });
+    const { url, pid } = server;
+    const engines = () =>
+      processes().filter(({ parent, command }) => parent === pid && command.startsWith('backplane '));
+    let most = 0;
+    const work = async (worker: number): Promise<void> => {
+      for (let call = 0; call < 8; call++) {
+        const begun = stream(
+          url,
+          (worker + call) % 4 === 0 ? 'crash 1' : 'count 5',
+          { model: 'abc'[(worker * 5 + call * call) % 3] },
+          {
+            onData: (_, hangUp) => (worker + call) % 4 === 1 && hangUp(),
+          },
+        );
+        most = Math.max(most, engines().length);
+        await begun;
+      }
+    };
+    await Promise.all([1, 2, 3, 4, 5].map(work));
+    expect(most).toBe(2);
+    for (const model of ['a', 'b', 'c']) expect((await ask(model)).status).toBe(200);
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    expect(engines()).toEqual([]);
+  });
+
   test('leave those alone that are loaded from the start', async () => {
     const { lines } = await within('9GB', { kept: 'memory: 4GB', a: demand, b: demand });
     await ask('a');
     await ask('b');
     await ask('kept');
     expect(moves(lines)).toEqual(['+kept', '+a', '-a', '+b']);
+    const { models } = (await (await fetch(`${server?.url}/health`)).json()) as { models: object };
+    expect(models).toMatchObject({
+      kept: { memory_bytes: 4e9 },
+      a: { state: 'unloaded', memory_bytes: 0 },
+      b: { state: 'ready', memory_bytes: 4e9 },
+    });
   });
 
   test('stop waiting for memory when their callers leave', async () => {

@@ -39,6 +39,8 @@ export interface ModelStatus {
   /** Only of a model that is loaded on demand. */
   readonly on_demand?: ResidencyStatus;
 }
+  /** What it takes of memory.budget now, where config.yaml says how much it needs. */
+  readonly memory_bytes?: number;
 
 /** An entry of `models:` at work: its instances, its queue, and the one retry. */
 export class Model {
@@ -52,12 +54,14 @@ export class Model {
 
   constructor(definition: ModelDefinition, { memory, ...around }: ModelSurroundings) {
     this.definition = definition;
+  /** Of all its instances together, while they are loaded. Bytes. */
+  readonly #memory: number;
     this.#emit = around.emit;
     const { id, backend, instances, on_demand, queue } = definition;
     this.#instances = new InstanceGroup(definition, around, () => this.#changed());
-    const needs = (definition.memory ?? 0) * instances;
-    if (on_demand) this.#residency = new Residency(id, needs, on_demand.idle_timeout, this.#instances, memory);
-    else if (needs > 0) memory.keep({ id, memory: needs });
+    this.#memory = (definition.memory ?? 0) * instances;
+    if (on_demand) this.#residency = new Residency(id, this.#memory, on_demand.idle_timeout, this.#instances, memory);
+    else if (this.#memory > 0) memory.keep({ id, memory: this.#memory });
     const name = { model: id, backend: backend.name };
     const late = on_demand && { loadTimeout: on_demand.load_timeout, delay: () => this.#residency?.delay };
     this.#admission = new Admission(name, this.#instances.all, { ...queue, ...late }, around.emit);
@@ -180,6 +184,7 @@ export class Model {
       ...(this.#residency && { on_demand: this.#residency.status }),
     };
   }
+      ...(this.#memory > 0 && { memory_bytes: this.#residency?.held ?? this.#memory }),
 
   async #run<T>(
     call: ModelCall,

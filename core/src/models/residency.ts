@@ -57,6 +57,11 @@ export class Residency implements Tenant {
     return this.#state === 'loaded' ? undefined : 'it is still loading';
   }
 
+  /** Bytes of the budget that are its own now. */
+  get held(): number {
+    return this.#state === 'loading' || this.#state === 'loaded' || this.#state === 'unloading' ? this.memory : 0;
+  }
+
   get status(): ResidencyStatus {
     const since = this.idleSince;
     return {
