@@ -2,7 +2,8 @@ import { type Boot, boot, type CheckedModel } from './boot.ts';
 import type { Config } from './config/schema.ts';
 import { Server } from './http/server.ts';
 import { place } from './instances/place.ts';
-import { mediaLoading } from './media/loaders.ts';
+import { mediaSource } from './media/loaders.ts';
+import { sweepTemporary } from './media/temporary.ts';
 import type { ModelDefinition } from './models/definition.ts';
 import { MemoryBudget } from './models/memory.ts';
 import { Model } from './models/model.ts';
@@ -75,6 +76,8 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
   const emit = signals.emit.bind(signals);
 
   const memory = new MemoryBudget(config.memory.budget);
+  // What a server that was killed has left behind.
+  sweepTemporary();
   const models = new ModelRegistry(
     checked.map((model) => new Model(definition(model), { place, emit, log, directory, memory })),
   );
@@ -94,7 +97,7 @@ export async function start(file: string, options: StartOptions = {}): Promise<B
     schemes: kernel.schemes,
     routes: kernel.routes,
     limiters: kernel.limiters,
-    media: mediaLoading(kernel.loaders),
+    media: mediaSource(kernel.loaders),
     emit,
     log,
   });

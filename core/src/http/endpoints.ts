@@ -1,9 +1,10 @@
+import type { Model } from '../models/model.ts';
 import { readChat } from '../openai/chat.ts';
 import { readCompletion } from '../openai/completions.ts';
 import { type Embedding, readEmbedding } from '../openai/embeddings.ts';
 import type { Generation } from '../openai/generation.ts';
 import type { Target } from '../openai/target.ts';
-import type { Operation, RelayTask } from '../sdk/index.ts';
+import { Failure, type Operation, type RelayTask } from '../sdk/index.ts';
 
 type Reader<T> = (body: Record<string, unknown>, target: Target) => T;
 
@@ -51,9 +52,27 @@ export const endpoints: readonly Endpoint[] = [
   { paths: ['/v1/responses'], operation: 'responses', task: 'respond' },
 ];
 
-/** The one that takes an upload. */
+/** The one whose upload may be passed on. */
 export const transcriptions: Endpoint = {
   paths: ['/v1/audio/transcriptions'],
   operation: 'transcriptions',
   task: 'transcribe',
 };
+
+/** A chat about an uploaded picture or video, which is its last message. */
+export const descriptions: Endpoint = {
+  paths: ['/v1/media/describe'],
+  operation: 'chat',
+  task: 'chat',
+};
+
+/** Says what a model serves instead. */
+export function unserved(name: string, model: Model, { paths }: Endpoint): Failure {
+  const served = [...endpoints, transcriptions].filter(({ task }) => serves(model, task));
+  const can = served.map((endpoint) => endpoint.paths[0]).join(', ') || 'none';
+  return new Failure('unsupported_task', `${name} does not serve ${paths[0]}; it serves ${can}.`, { param: 'model' });
+}
+
+export function serves({ facts, tasks }: Model, task: RelayTask): boolean {
+  return facts?.relays?.includes(task) === true || (tasks as readonly RelayTask[]).includes(task);
+}

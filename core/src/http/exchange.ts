@@ -77,6 +77,11 @@ export class Exchange {
     this.#deadline = setTimeout(() => this.abort(late()), deadlineMs);
   }
 
+  /** The body, read after the model was known, asks for server-sent events. */
+  streams(): void {
+    this.#settled.stream = true;
+  }
+
   /** How the reply travels. */
   take(lane: Lane): void {
     this.#settled.lane = lane;

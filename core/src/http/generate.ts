@@ -21,6 +21,8 @@ export class Run {
   /** By choice, from when it has begun. */
   readonly #finishers: Finisher[] = [];
   readonly #usages: (Usage | undefined)[] = [];
+  /** Media by their place in the prompt, when there is more than one choice. */
+  readonly #shared = new Map<number, { readonly url: string; readonly loading: Promise<Media> }>();
 
   constructor(model: Model, generation: Generation, call: ModelCall, reader: Reader) {
     this.#model = model;
@@ -71,7 +73,8 @@ export class Run {
       return finisher;
     };
     let finisher = begin();
-    const call = new ChoiceCall(this.#call, signal, () => {
+    const load: LoadMedia = (url, before) => this.#load(url, before);
+    const call = new ChoiceCall(this.#call, signal, load, () => {
       if (!this.#reader.retract(choice)) return false;
       finisher = begin();
       return true;
@@ -86,6 +89,18 @@ export class Run {
     }
   }
 
+  /** All choices are shown the same: it is loaded once. Each has bytes of its own, since they may be transferred away. */
+  async #load(url: string, before: number): Promise<Media> {
+    if (this.#generation.requests.length === 1) return this.#call.media(url, before);
+    let shared = this.#shared.get(before);
+    if (shared?.url !== url) {
+      shared = { url, loading: this.#call.media(url, before) };
+      this.#shared.set(before, shared);
+    }
+    const media = await shared.loading;
+    return { ...media, bytes: media.bytes.slice() };
+  }
+
   async #give(choice: number, events: readonly ChatEvent[]): Promise<void> {
     for (const event of events) {
       if (event.type === 'usage') this.#usages[choice] = event.usage;
@@ -96,6 +111,8 @@ export class Run {
 
 const noUsage: Usage = { promptTokens: 0, completionTokens: 0 };
 
+type LoadMedia = (url: string, before: number) => Promise<Media>;
+
 /** A call for one of the choices. */
 class ChoiceCall implements ModelCall {
   readonly id: string;
@@ -103,13 +120,20 @@ class ChoiceCall implements ModelCall {
   readonly signal: AbortSignal;
   readonly retract: () => boolean;
   readonly #whole: ModelCall;
+  readonly #load: LoadMedia;
+  /** Media so far. */
+  #asked = 0;
 
-  constructor(whole: ModelCall, signal: AbortSignal, retract: () => boolean) {
+  constructor(whole: ModelCall, signal: AbortSignal, load: LoadMedia, retract: () => boolean) {
     this.id = whole.id;
     this.principal = whole.principal;
     this.signal = signal;
-    this.retract = retract;
+    this.retract = () => {
+      this.#asked = 0;
+      return retract();
+    };
     this.#whole = whole;
+    this.#load = load;
   }
 
   get log(): Log {
@@ -117,7 +141,7 @@ class ChoiceCall implements ModelCall {
   }
 
   media(url: string): Promise<Media> {
-    return this.#whole.media(url);
+    return this.#load(url, this.#asked++);
   }
 
   admitted(instance: number, waitedMs: number): void {

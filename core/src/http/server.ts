@@ -8,16 +8,9 @@ import fastify, {
 } from 'fastify';
 import type { ModelRegistry } from '../models/registry.ts';
 import { errorBody } from '../openai/error.ts';
-import {
-  Failure,
-  type FailureCode,
-  type Limiter,
-  type Log,
-  type Media,
-  type Observer,
-  type Operation,
-} from '../sdk/index.ts';
+import { Failure, type FailureCode, type Limiter, type Log, type Observer, type Operation } from '../sdk/index.ts';
 import { Authentication, type NamedScheme } from './authenticate.ts';
+import type { MediaSource } from './call.ts';
 import { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import type { ChosenHealth } from './health.ts';
@@ -58,7 +51,7 @@ export interface ServerOptions {
   readonly schemes: readonly NamedScheme[];
   readonly routes: readonly { readonly plugin: string; readonly routes: FastifyPluginAsync }[];
   readonly limiters: readonly Limiter[];
-  readonly media: (url: string, signal: AbortSignal) => Promise<Media>;
+  readonly media: MediaSource;
   readonly emit: Observer;
   readonly log: Log;
 }

@@ -2,20 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import { readBody, relayed } from '../openai/body.ts';
-import type { Target } from '../openai/target.ts';
 import { readTranscription } from '../openai/transcriptions.ts';
-import {
-  anonymous,
-  type Facts,
-  Failure,
-  type Limiter,
-  type Log,
-  type Media,
-  type RawRequest,
-  type RelayTask,
-} from '../sdk/index.ts';
+import { anonymous, Failure, type Limiter, type Log, type RawRequest } from '../sdk/index.ts';
 import { answerEmbedding, answerGeneration, answerTranscription } from './answer.ts';
-import { type Endpoint, endpoints, transcriptions } from './endpoints.ts';
+import { aim, ExchangeCall, letIn, type MediaSource, targetOf } from './call.ts';
+import { serveDescription } from './describe.ts';
+import { descriptions, type Endpoint, endpoints, serves, transcriptions, unserved } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
 import { RelaySink } from './relay-sink.ts';
 import { gatherForm, readUpload } from './upload.ts';
@@ -24,7 +16,7 @@ export interface TaskSurroundings {
   readonly models: ModelRegistry;
   readonly log: Log;
   readonly limiters: readonly Limiter[];
-  readonly media: (url: string, signal: AbortSignal) => Promise<Media>;
+  readonly media: MediaSource;
   readonly keepAliveMs: number;
   /** Largest upload, bytes. */
   readonly bodyLimit: number;
@@ -46,11 +38,14 @@ export function taskRoutes(app: FastifyInstance, around: TaskSurroundings): void
   app.register(async (uploads) => {
     uploads.removeAllContentTypeParsers();
     uploads.addContentTypeParser('multipart/form-data', (_request, payload, done) => done(null, payload));
-    const { operation, paths } = transcriptions;
-    uploads.post(paths[0], { config: { operation } }, (request, reply) => {
-      reply.hijack();
-      serveUpload(request, reply, around).catch((thrown: unknown) => around.refuse(request, reply, thrown));
-    });
+    const upload = ({ operation, paths }: Endpoint, serve: typeof serveUpload): void => {
+      uploads.post(paths[0], { config: { operation } }, (request, reply) => {
+        reply.hijack();
+        serve(request, reply, around).catch((thrown: unknown) => around.refuse(request, reply, thrown));
+      });
+    };
+    upload(transcriptions, serveUpload);
+    upload(descriptions, serveDescription);
   });
 }
 
@@ -143,29 +138,6 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
   await relay(reply, exchange, model, raw, call, around);
 }
 
-/** From here on the call is this model's, which stays in memory until it is over. */
-function aim(exchange: Exchange, model: Model, stream: boolean): void {
-  const { backend, timeout } = model.definition;
-  exchange.aim(model.id, backend.name, stream, timeout);
-  const release = model.claim();
-  if (release) exchange.whenSettled(release);
-}
-
-/** Asks every limiter. What one has granted is settled with the call, also when another says no. */
-async function letIn(
-  { exchange }: FastifyRequest,
-  reply: FastifyReply,
-  model: Model,
-  limiters: readonly Limiter[],
-): Promise<void> {
-  const call = { principal: exchange.principal ?? anonymous, model: model.id, operation: exchange.operation };
-  for (const limiter of limiters) {
-    const grant = await limiter.admit(call);
-    exchange.whenSettled((usage) => grant.settle(usage));
-    for (const [name, value] of Object.entries(grant.headers)) reply.raw.setHeader(name, value);
-  }
-}
-
 /** The relay lane. */
 async function relay(
   reply: FastifyReply,
@@ -182,63 +154,6 @@ async function relay(
     await model.forward(raw, sink, call);
   } catch (thrown) {
     sink.fail(Failure.from(thrown));
-  }
-}
-
-function targetOf(name: string, model: Model, facts: Facts): Target {
-  const { unsupported, defaults, dialect } = model.definition;
-  return {
-    name,
-    contextLength: facts.contextLength,
-    modalities: facts.modalities ?? ['text'],
-    timings: facts.timings ?? [],
-    honoured: facts.parameters === 'any' ? everything : new Set(facts.parameters),
-    unsupported,
-    defaults,
-    reasoning: model.reasoning,
-    dialect: dialect ?? facts.dialect,
-  };
-}
-
-const everything = { has: () => true };
-
-function unserved(name: string, model: Model, { paths }: Endpoint): Failure {
-  const served = [...endpoints, transcriptions].filter(({ task }) => serves(model, task));
-  const can = served.map((endpoint) => endpoint.paths[0]).join(', ') || 'none';
-  return new Failure('unsupported_task', `${name} does not serve ${paths[0]}; it serves ${can}.`, { param: 'model' });
-}
-
-function serves({ facts, tasks }: Model, task: RelayTask): boolean {
-  return facts?.relays?.includes(task) === true || (tasks as readonly RelayTask[]).includes(task);
-}
-
-/** A class and not a literal: a literal with a getter is made slowly, and this is one per call. */
-class ExchangeCall implements ModelCall {
-  readonly id: string;
-  readonly signal: AbortSignal;
-  readonly principal: string;
-  readonly #exchange: Exchange;
-  readonly #around: TaskSurroundings;
-
-  constructor(exchange: Exchange, around: TaskSurroundings) {
-    this.id = exchange.id;
-    this.signal = exchange.signal;
-    this.principal = exchange.principal?.name ?? anonymous.name;
-    this.#exchange = exchange;
-    this.#around = around;
-  }
-
-  /** Made when used: most calls log nothing but their one line. */
-  get log(): Log {
-    return this.#around.log.child({ request: this.id });
-  }
-
-  media(url: string): Promise<Media> {
-    return this.#around.media(url, this.signal);
-  }
-
-  admitted(instance: number, waitedMs: number): void {
-    this.#exchange.admitted(instance, waitedMs);
   }
 }
 

@@ -59,7 +59,8 @@ export const window = 128;
 export interface Port<Out, In> {
   /** Whether memory can be shared over it. */
   readonly shares?: boolean;
-  post(message: Out): void;
+  /** `transfer`: memory that moves instead of being copied, where the other end is in the same process. */
+  post(message: Out, transfer?: readonly ArrayBuffer[]): void;
   /** At most one listener. */
   listen(receive: (message: In) => void): void;
 }

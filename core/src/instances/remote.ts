@@ -1,3 +1,4 @@
+import { isMarkedAsUntransferable } from 'node:worker_threads';
 import {
   type Call,
   type ChatEvent,
@@ -182,13 +183,20 @@ export class RemoteInstance implements Instance {
     try {
       const pending = this.#pending.get(call);
       if (!pending) throw new Failure('cancelled', 'the call is over');
-      this.#post({ type: 'media', fetch, media: await pending.call.media(url) });
+      const media = await pending.call.media(url);
+      this.#post({ type: 'media', fetch, media }, movable(media.bytes));
     } catch (thrown) {
       this.#post({ type: 'media', fetch, failure: Failure.from(thrown).toJSON() });
     }
   }
 
-  #post(message: ToInstance): void {
-    if (!this.#dead) this.#port.post(message);
+  #post(message: ToInstance, transfer?: readonly ArrayBuffer[]): void {
+    if (!this.#dead) this.#port.post(message, transfer);
   }
+}
+
+/** The memory behind bytes that have it for themselves; small buffers share theirs with strangers. */
+function movable({ buffer, byteLength }: Uint8Array): readonly ArrayBuffer[] {
+  const own = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && !isMarkedAsUntransferable(buffer);
+  return own ? [buffer] : [];
 }

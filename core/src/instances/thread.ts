@@ -23,7 +23,7 @@ export async function placeInThread(blueprint: Blueprint, _kind: BackendKind, lo
   const remote = new RemoteInstance(
     {
       shares: true,
-      post: (message: ToInstance) => near.postMessage(message),
+      post: (message: ToInstance, transfer = []) => near.postMessage(message, transfer),
       listen: (receive: (message: FromInstance) => void) => near.on('message', receive),
     },
     blueprint,

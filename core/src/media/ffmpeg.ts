@@ -88,6 +88,22 @@ export async function runFfmpeg(
   );
 }
 
+/** undefined: it is not installed. */
+export async function ffmpegVersion(signal: AbortSignal): Promise<string | undefined> {
+  let said = '';
+  const take = (chunk: Buffer): void => {
+    said += chunk;
+  };
+  try {
+    await runFfmpeg('ffprobe', ['-version'], take, signal);
+    said = '';
+    await runFfmpeg('ffmpeg', ['-version'], take, signal);
+  } catch {
+    return undefined;
+  }
+  return /^ffmpeg version (\S+)/.exec(said)?.[1];
+}
+
 function missing(): Failure {
   return new Failure(
     'media_rejected',

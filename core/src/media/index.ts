@@ -2,6 +2,8 @@
  * The media kit: what a backend needs to look at what `call.media()` gave it. Types are told by content, and every decoder
  * knows its limits before it decodes. sharp and ffmpeg are loaded and started by the first picture and video.
  */
+
+export { ffmpegVersion } from './ffmpeg.ts';
 export { decodeImage, type ImageLimits, type ImageOptions } from './image.ts';
 export type { Image } from './pixels.ts';
 export type { VideoInfo } from './probe.ts';

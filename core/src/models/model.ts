@@ -9,6 +9,7 @@ import {
   Failure,
   type Instance,
   type InstanceState,
+  type Media,
   type Observer,
   type RawRequest,
   type Sink,
@@ -27,6 +28,8 @@ import type { SupervisedInstance } from './supervised.ts';
 /** A call on its way to an instance. */
 export interface ModelCall extends Call {
   readonly principal: string;
+  /** `before`: media that the same prompt has asked for already. */
+  media(url: string, before?: number): Promise<Media>;
   /** Told which instance serves and how long the call waited, each time a slot is given. */
   admitted?(instance: number, waitedMs: number): void;
 }

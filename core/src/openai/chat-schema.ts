@@ -10,6 +10,10 @@ const part = z.discriminatedUnion('type', [
   }),
   z.looseObject({ type: z.literal('video_url'), video_url: z.looseObject({ url: z.string() }) }),
   z.looseObject({
+    type: z.literal('input_video'),
+    input_video: z.looseObject({ data: z.string(), format: z.string().max(32).optional() }),
+  }),
+  z.looseObject({
     type: z.literal('input_audio'),
     input_audio: z.looseObject({ data: z.string(), format: z.string() }),
   }),

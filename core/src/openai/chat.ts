@@ -13,7 +13,8 @@ type ChatBody = ReturnType<typeof validate<typeof chatSchema>>;
 export function readChat(sent: Readonly<Record<string, unknown>>, target: Target): Generation {
   const { body: merged, ignored } = readParameters(sent, target);
   const body = validate(chatSchema, merged);
-  checkModalities(body.messages as readonly Message[], target);
+  const messages = (body.messages as readonly Message[]).map(withVideoUrls);
+  checkModalities(messages, target);
   if (body.top_logprobs && !body.logprobs) {
     throw new Failure('invalid_request', 'top_logprobs needs logprobs: true.', { param: 'top_logprobs' });
   }
@@ -25,7 +26,7 @@ export function readChat(sent: Readonly<Record<string, unknown>>, target: Target
     ...samplingOf(body as never),
     ...(max_tokens !== undefined && { max_tokens }),
     model: target.name,
-    messages: (body.messages as readonly Message[]).map(withoutNulls),
+    messages: messages.map(withoutNulls),
     ...tools,
     ...(format && format.type !== 'text' && { response_format: format as NonNullable<ChatRequest['response_format']> }),
     ...(kwargs && { chat_template_kwargs: kwargs }),
@@ -107,6 +108,24 @@ function checkModalities(messages: readonly Message[], target: Target): void {
       });
     });
   });
+}
+
+interface InputVideo {
+  readonly type: 'input_video';
+  readonly input_video: { readonly data: string; readonly format?: string };
+}
+
+/** `input_video`, like `input_audio`, holds the bytes themselves, or a `data:` URL of them: for backends, it is a URL. */
+function withVideoUrls(message: Message): Message {
+  const { content } = message;
+  if (!Array.isArray(content)) return message;
+  const parts = (content as readonly (Part | InputVideo)[]).map((part): Part => {
+    if (part.type !== 'input_video') return part;
+    const { data, format = 'mp4' } = part.input_video;
+    const url = data.startsWith('data:') ? data : `data:video/${encodeURIComponent(format)};base64,${data}`;
+    return { type: 'video_url', video_url: { url } };
+  });
+  return { ...message, content: parts };
 }
 
 /** Clients echo replies back as they got them, with `tool_calls: null` and the like. */

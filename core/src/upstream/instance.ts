@@ -22,6 +22,7 @@ import { estimatePromptTokens } from './estimate.ts';
 import { Fleet } from './fleet.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 import type { UpstreamOptions } from './options.ts';
+import { showsUpload, withUpload } from './upload.ts';
 
 /** What a plugin says of a model in front of upstreams. */
 export interface UpstreamModel {
@@ -61,7 +62,9 @@ export class UpstreamInstance implements Instance {
     this.#model = model;
     this.#fleet = fleet;
     if (tasks.includes('chat')) {
-      this.chat = (request, call) => converse(fleet, question('/v1/chat/completions', request), call);
+      const ask = (request: ChatRequest, call: Call) =>
+        converse(fleet, question('/v1/chat/completions', request), call);
+      this.chat = (request, call) => (showsUpload(request) ? withUpload(request, call, ask) : ask(request, call));
     }
     if (tasks.includes('complete')) {
       this.complete = (request, call) => converse(fleet, question('/v1/completions', request), call);
