@@ -12,6 +12,7 @@ import { Failure, type FailureCode, type Limiter, type Log, type Observer, type 
 import { Authentication, type NamedScheme } from './authenticate.ts';
 import type { MediaSource } from './call.ts';
 import { Cors } from './cors.ts';
+import { docsRoutes } from './docs.ts';
 import { Exchange } from './exchange.ts';
 import type { ChosenHealth } from './health.ts';
 import { KnownRoutes } from './missing.ts';
@@ -203,6 +204,7 @@ export class Server {
       guarded: authentication.guards,
       ...(options.health && { health: options.health }),
     });
+    docsRoutes(app);
     for (const { routes } of options.routes) app.register(routes);
   }
 
