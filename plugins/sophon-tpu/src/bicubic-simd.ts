@@ -1,18 +1,8 @@
 import { type Kernel, kernel } from './bicubic-kernel.ts';
-import { bicubicWasm } from './bicubic-wasm.ts';
 import type { RgbImage, Size } from './rgb.ts';
+import { firstFree, type Memory, vectors } from './vectors.ts';
 
-/** The part that is used of an interface that TypeScript knows only among those of browsers. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: object };
-};
-interface Memory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-
-/** wasm/bicubic.c; all arguments are addresses and counts. */
+/** wasm/vision.c; all arguments are addresses and counts. */
 interface Passes {
   readonly memory: Memory;
   rows(source: number, stride: number, count: number, target: number, to: number, ...kernel: Laid): void;
@@ -27,21 +17,15 @@ const slack = 64;
 /** A memory that one picture made larger than this is not kept. */
 const kept = 32 * 1024 * 1024;
 
-let module: object | undefined;
 let instance: Passes | undefined;
 
-/** undefined where the processor lacks 128-bit vectors. */
-export function simdResize(): ((image: RgbImage, size: Size) => Uint8Array<ArrayBuffer>) | undefined {
-  try {
-    module ??= new WebAssembly.Module(Buffer.from(bicubicWasm, 'base64'));
-    return resize;
-  } catch {
-    return undefined;
-  }
+/** As `resizeScalar`. undefined where the processor lacks 128-bit vectors. */
+export function simdResize(image: RgbImage, size: Size): Uint8Array<ArrayBuffer> | undefined {
+  const passes = instance ?? vectors<Passes>();
+  return passes && resize(passes, image, size);
 }
 
-function resize(image: RgbImage, size: Size): Uint8Array<ArrayBuffer> {
-  const passes = instance ?? (new WebAssembly.Instance(module as object).exports as Passes);
+function resize(passes: Passes, image: RgbImage, size: Size): Uint8Array<ArrayBuffer> {
   const space = new Space(passes.memory);
   const { width, height } = size;
   const across = image.width === width ? undefined : packed(kernel(image.width, width), 4, 3);
@@ -84,8 +68,8 @@ interface Packed {
 }
 
 /** Puts the coefficients into groups of `size`, and there, two by two, low halves beside low ones and high beside high. */
-function packed({ most, first, taps }: Kernel, size: 2 | 4, step: number): Packed {
-  const groups = Math.ceil(most / size);
+function packed({ most, first, count, taps }: Kernel, size: 2 | 4, step: number): Packed {
+  const groups = Math.ceil(count.reduce((a, b) => Math.max(a, b)) / size);
   const halves = new Int16Array(first.length * groups * size * 2);
   for (let out = 0, to = 0; out < first.length; out++) {
     for (let tap = 0; tap < groups * size; tap += 2, to += 4) {
@@ -103,8 +87,7 @@ function packed({ most, first, taps }: Kernel, size: 2 | 4, step: number): Packe
 /** Hands out room in a WebAssembly memory; `claim` makes the memory large enough before anything is written. */
 class Space {
   readonly #memory: Memory;
-  /** Below lies what the compiler put there: its stack. */
-  end = 65_536;
+  end = firstFree;
 
   constructor(memory: Memory) {
     this.#memory = memory;

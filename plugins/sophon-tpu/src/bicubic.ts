@@ -10,8 +10,7 @@ import { checkRgb, type RgbImage, type Size } from './rgb.ts';
 export function resizeBicubic(image: RgbImage, size: Size): RgbImage {
   checkRgb(image);
   if (image.width === size.width && image.height === size.height) return image;
-  const resize = simdResize() ?? resizeScalar;
-  return { ...size, data: resize(image, size) };
+  return { ...size, data: simdResize(image, size) ?? resizeScalar(image, size) };
 }
 
 /** The same without vectors, three times slower. */

@@ -1,4 +1,5 @@
 import { Failure } from '@backplane/core/sdk';
+import { cutInto } from './patch-memory.ts';
 import type { RgbImage } from './rgb.ts';
 import { eachPatch, merge, type PatchGrid } from './vision-positions.ts';
 
@@ -23,7 +24,8 @@ export function patchGrid(image: { readonly width: number; readonly height: numb
 /**
  * The input of the vision tower for a picture, or for a pair of frames: float32 [patches, 1536]. Patches come in
  * merge-block order; inside one: channel, moment, row, column. A still picture is the same at both moments.
- * `into` saves fresh memory, which costs as much as the work: it may be longer, and its beginning is returned.
+ * `into` saves fresh memory, which costs as much as the work, and vectors help where it is a `patchMemory`: it may be
+ * longer, and its beginning is returned.
  */
 export function patchify(first: RgbImage, second: RgbImage = first, into?: Floats): Floats {
   const { rows, columns } = patchGrid(first);
@@ -35,23 +37,28 @@ export function patchify(first: RgbImage, second: RgbImage = first, into?: Float
   if (values.length < length) {
     throw new Failure('internal', `A picture has ${length} values, and there is room for ${values.length}: a bug.`);
   }
-  let at = 0;
-  eachPatch({ rows, columns }, (row, column) => {
-    const pixel = (row * first.width + column) * patchSide * 3;
-    if (second === first) moments(first, pixel, values, at, plane);
-    else {
-      moments(first, pixel, values, at, 0);
-      moments(second, pixel, values, at + plane, 0);
-    }
-    at += patchValues;
-  });
+  if (second === first) moment(first, values, 0, plane);
+  else {
+    moment(first, values, 0, 0);
+    moment(second, values, plane, 0);
+  }
   return values;
 }
 
 type Floats = Float32Array<ArrayBuffer>;
 
-/** Writes the three planes of a patch at one moment, and again `later`: the other moment's planes lie between them. */
-function moments({ data, width }: RgbImage, corner: number, values: Floats, at: number, later: number): void {
+/** Writes one moment of every patch, from `at` in each, and the same `later` values on. */
+function moment(image: RgbImage, values: Floats, at: number, later: number): void {
+  if (cutInto(image, values, at, later)) return;
+  let to = at;
+  eachPatch(patchGrid(image), (row, column) => {
+    planes(image, (row * image.width + column) * patchSide * 3, values, to, later);
+    to += patchValues;
+  });
+}
+
+/** Three planes of a patch; between them is room for the other moment's. */
+function planes({ data, width }: RgbImage, corner: number, values: Floats, at: number, later: number): void {
   let to = at;
   for (let row = 0; row < patchSide; row++) {
     let from = corner + row * width * 3;

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { patchMemory } from '../src/patch-memory.ts';
 import { patchify } from '../src/patches.ts';
 import type { RgbImage } from '../src/rgb.ts';
+import { sha256 } from './goldens.ts';
 
 /** The definition, axis by axis, as numpy's reshape and transpose read. */
 function naive(moments: readonly [RgbImage, RgbImage]): number[] {
@@ -49,6 +51,26 @@ describe('patches', () => {
     expect(values).toEqual(patchify(picture));
     expect([values.buffer === memory.buffer, memory.at(-1)]).toEqual([true, 7]);
     expect(() => patchify(noise(64, 32, 1), noise(64, 32, 1), memory)).toThrow('there is room for 6145');
+  });
+
+  it('are the same with vectors and without', () => {
+    const memory = patchMemory(24);
+    const blocks = fc.integer({ min: 1, max: 3 });
+    fc.assert(
+      fc.property(blocks, fc.integer({ min: 1, max: 2 }), fc.nat(1000), (across, down, seed) => {
+        const first = noise(across * 32, down * 32, seed);
+        const second = noise(across * 32, down * 32, seed + 1);
+        expect(sha256(patchify(first, first, memory))).toBe(sha256(patchify(first)));
+        expect(sha256(patchify(first, second, memory))).toBe(sha256(patchify(first, second)));
+      }),
+      { numRuns: 40 },
+    );
+    expect(memory).toHaveLength(24 * 1536);
+  });
+
+  it('are the same with vectors and without for every byte', () => {
+    const bytes = { width: 32, height: 32, data: Uint8Array.from({ length: 32 * 32 * 3 }, (_, index) => index) };
+    expect(sha256(patchify(bytes, bytes, patchMemory(4)))).toBe(sha256(patchify(bytes)));
   });
 
   it('are refused for a size that is not cut into whole tokens', () => {

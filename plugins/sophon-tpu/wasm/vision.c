@@ -1,10 +1,11 @@
-// The two passes of Pillow's bicubic resize, with 128-bit vectors. src/bicubic-simd.ts calls them, build.sh compiles them,
-// src/bicubic-scalar.ts says what they compute.
+// What preparing a picture spends its time in, with 128-bit vectors: build.sh compiles it.
+#include <stdint.h>
+#include <wasm_simd128.h>
+
+// The two passes of Pillow's bicubic resize: src/bicubic-simd.ts calls them, src/bicubic-scalar.ts says what they compute.
 //
 // Coefficients have 22 bits after the point and up to 24 bits in all. A vector multiplies and adds pairs of 16-bit
 // numbers, so each is stored as high * 2^11 + low, and those of two neighbours share 32 bits.
-#include <stdint.h>
-#include <wasm_simd128.h>
 
 // Joins the sums of both halves and rounds, as 32-bit numbers that are bytes but for overshoot.
 static inline v128_t settle(v128_t high, v128_t low) {
@@ -66,6 +67,45 @@ __attribute__((export_name("columns"))) void columns(const uint8_t *source, int 
       v128_t first8 = wasm_i16x8_narrow_i32x4(settle(high[0], low[0]), settle(high[1], low[1]));
       v128_t last8 = wasm_i16x8_narrow_i32x4(settle(high[2], low[2]), settle(high[3], low[3]));
       wasm_v128_store(target + x, wasm_u8x16_narrow_i16x8(first8, last8));
+    }
+  }
+}
+
+// One colour of 16 pixels as the model's numbers, to target and to target + later.
+static inline void normalise(v128_t bytes, float *target, int later) {
+  const v128_t middle = wasm_f32x4_splat(127.5f);
+  v128_t left = wasm_u16x8_extend_low_u8x16(bytes), right = wasm_u16x8_extend_high_u8x16(bytes);
+  v128_t words[4] = {wasm_u32x4_extend_low_u16x8(left), wasm_u32x4_extend_high_u16x8(left),
+                     wasm_u32x4_extend_low_u16x8(right), wasm_u32x4_extend_high_u16x8(right)};
+  for (int at = 0; at < 4; at++) {
+    v128_t value = wasm_f32x4_div(wasm_f32x4_sub(wasm_f32x4_convert_i32x4(words[at]), middle), middle);
+    wasm_v128_store(target + 4 * at, value);
+    wasm_v128_store(target + 4 * at + later, value);
+  }
+}
+
+// Cuts a picture into patches of 16x16 in merge-block order: src/patches.ts says how they lie. Writes one moment of each
+// patch, and the same again `later` floats on.
+__attribute__((export_name("patches"))) void patches(const uint8_t *source, int width, int height, float *target,
+                                                     int later) {
+  for (int top = 0; top < height; top += 32) {
+    for (int left = 0; left < width; left += 32) {
+      for (int block = 0; block < 4; block++, target += 1536) {
+        const uint8_t *pixel = source + ((top + (block >> 1) * 16) * width + left + (block & 1) * 16) * 3;
+        for (int row = 0; row < 16; row++, pixel += width * 3) {
+          v128_t a = wasm_v128_load(pixel), b = wasm_v128_load(pixel + 16), c = wasm_v128_load(pixel + 32);
+          v128_t red = wasm_i8x16_shuffle(a, b, 0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0);
+          v128_t green = wasm_i8x16_shuffle(a, b, 1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0);
+          v128_t blue = wasm_i8x16_shuffle(a, b, 2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0);
+          red = wasm_i8x16_shuffle(red, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 20, 23, 26, 29);
+          green = wasm_i8x16_shuffle(green, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 21, 24, 27, 30);
+          blue = wasm_i8x16_shuffle(blue, c, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 22, 25, 28, 31);
+          float *plane = target + row * 16;
+          normalise(red, plane, later);
+          normalise(green, plane + 512, later);
+          normalise(blue, plane + 1024, later);
+        }
+      }
     }
   }
 }
