@@ -34,16 +34,22 @@ export function imageInput(
   return { ...gridInput(size, side), patches: patchify(resized, resized, into) };
 }
 
-/** One input per pair of frames; an odd last frame is its own partner. All frames have one size. */
-export function videoInputs(frames: readonly RgbImage[], size: Size, side = tableSide): VisionInput[] {
+/**
+ * One input per pair of frames, made when it is asked for; an odd last frame is its own partner. All frames have one size.
+ * `into`: as for `imageInput`; each input must then be used before the next is asked for.
+ */
+export function* videoInputs(
+  frames: readonly RgbImage[],
+  size: Size,
+  side = tableSide,
+  into?: Float32Array<ArrayBuffer>,
+): Generator<VisionInput, void> {
   const shared = gridInput(size, side);
-  const inputs: VisionInput[] = [];
   for (let at = 0; at < frames.length; at += 2) {
     const first = resizeBicubic(frames[at] as RgbImage, size);
     const partner = frames[at + 1];
-    inputs.push({ ...shared, patches: patchify(first, partner && resizeBicubic(partner, size)) });
+    yield { ...shared, patches: patchify(first, partner && resizeBicubic(partner, size), into) };
   }
-  return inputs;
 }
 
 function gridInput(size: Size, side: number): Omit<VisionInput, 'patches'> {
