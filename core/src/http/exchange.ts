@@ -36,7 +36,15 @@ export class Exchange {
   readonly #afterwards: ((usage: Usage | undefined) => void)[] = [];
   #usedSoFar: (() => Usage | undefined) | undefined;
 
-  constructor(request: FastifyRequest, reply: FastifyReply, route: string, operation: Operation, emit: Observer) {
+  /** `over` is told when it has settled, after all others. */
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    route: string,
+    operation: Operation,
+    emit: Observer,
+    over: (exchange: Exchange) => void,
+  ) {
     this.id = request.id;
     this.operation = operation;
     this.#emit = emit;
@@ -53,7 +61,10 @@ export class Exchange {
       totalMs: 0,
     };
     emit({ type: 'received', call: this.id, operation });
-    reply.raw.once('close', () => this.#settle(reply.raw.statusCode));
+    reply.raw.once('close', () => {
+      this.#settle(reply.raw.statusCode);
+      over(this);
+    });
   }
 
   /** Aborts with a Failure as its reason: `cancelled`, `timeout` or `shutting_down`. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import fastify, {
   type FastifyInstance,
@@ -66,6 +67,8 @@ export class Server {
   readonly #underway = new Underway<Exchange>();
   #draining = false;
   #idle: (() => void) | undefined;
+  /** A `Host` that was let in. */
+  #goodHost: string | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -128,16 +131,12 @@ export class Server {
       // Read once: Fastify makes the object anew each time.
       const { url: route = 'unknown', config } = request.routeOptions;
       const { operation = 'other', open = false } = config;
-      const exchange = new Exchange(request, reply, route, operation, options.emit);
+      const exchange = new Exchange(request, reply, route, operation, options.emit, this.#over);
       request.exchange = exchange;
       this.#underway.add(exchange);
-      exchange.whenSettled(() => {
-        this.#underway.delete(exchange);
-        if (this.#underway.size === 0) this.#idle?.();
-      });
       reply.raw.setHeader('x-request-id', request.id);
       try {
-        this.#checkHost(request);
+        this.#checkHost(request.raw);
         if (cors?.admit(request.raw, reply.raw) && cors.isPreflight(request.raw)) {
           exchange.answered();
           reply.hijack();
@@ -154,7 +153,7 @@ export class Server {
             retryAfterMs: 5_000,
           });
         }
-        const encoding = request.headers['content-encoding'];
+        const encoding = request.raw.headers['content-encoding'];
         if (encoding !== undefined && encoding !== 'identity') {
           throw new Failure('unsupported_media_type', 'Compressed request bodies are not taken; send it as it is.');
         }
@@ -208,11 +207,20 @@ export class Server {
     for (const { routes } of options.routes) app.register(routes);
   }
 
+  readonly #over = (exchange: Exchange): void => {
+    this.#underway.delete(exchange);
+    if (this.#underway.size === 0) this.#idle?.();
+  };
+
   /** A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding); then `Host` is that name. */
-  #checkHost(request: FastifyRequest): void {
-    if (!this.#local) return;
-    const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-    if (loopback.test(host) || host === '' || this.#options.hosts.includes(host)) return;
+  #checkHost({ headers: { host: said = '' } }: IncomingMessage): void {
+    // Most requests say what the one before said.
+    if (!this.#local || said === this.#goodHost) return;
+    const host = said.replace(/:\d+$/, '');
+    if (loopback.test(host) || host === '' || this.#options.hosts.includes(host)) {
+      this.#goodHost = said;
+      return;
+    }
     throw new Failure(
       'forbidden',
       'This server answers local requests only; add the name to server.hosts if it is yours.',

@@ -17,16 +17,17 @@ export function accessLog(log: Log, calls: CallLog): Observer {
 
 /** Written out by hand: through the log's fields a line cost as much as a tenth of a relayed call. */
 function logCall(calls: CallLog, settled: Settled): void {
-  const { method, route, status, outcome, usage } = settled;
-  const fields =
-    `"request":${JSON.stringify(settled.call)},"method":${JSON.stringify(method)},"route":${JSON.stringify(route)}` +
-    `,"status":${status},"outcome":"${outcome}"` +
-    text('model', settled.model) +
-    text('backend', settled.backend) +
+  const { method, status, outcome, usage } = settled;
+  const route = named(settled.route);
+  const members =
+    `"request":${JSON.stringify(settled.call)},"method":"${method}","route":${route},"status":${status}` +
+    `,"outcome":"${outcome}"` +
+    name('model', settled.model) +
+    name('backend', settled.backend) +
     number('instance', settled.instance) +
-    text('principal', settled.principal) +
+    name('principal', settled.principal) +
     `,"stream":${settled.stream}` +
-    text('lane', settled.lane) +
+    name('lane', settled.lane) +
     number('queue_ms', tenths(settled.queueMs)) +
     number('ttft_ms', tenths(settled.ttftMs)) +
     number('total_ms', tenths(settled.totalMs)) +
@@ -35,19 +36,38 @@ function logCall(calls: CallLog, settled: Settled): void {
     number('cached_tokens', usage?.cachedTokens) +
     (usage?.estimated === undefined ? '' : `,"tokens_estimated":${usage.estimated}`) +
     number('tokens_per_second', tokensPerSecond(settled)) +
-    text('finish_reason', settled.finishReason) +
-    text('code', settled.code) +
-    text('reason', outcome === 'ok' ? undefined : settled.reason?.slice(0, reasonLength));
-  calls.record(callLevel(settled), fields, `${method} ${route} ${status}`);
+    name('finish_reason', settled.finishReason) +
+    name('code', settled.code) +
+    text('reason', outcome === 'ok' ? undefined : settled.reason?.slice(0, reasonLength)) +
+    // A method is letters and hyphens: Node takes no other.
+    `,"msg":"${method} ${route.slice(1, -1)} ${status}"`;
+  calls.record(callLevel(settled), members);
 }
 
-function text(name: string, value: string | undefined): string {
-  return value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`;
+function text(member: string, value: string | undefined): string {
+  return value === undefined ? '' : `,"${member}":${JSON.stringify(value)}`;
 }
 
-function number(name: string, value: number | undefined): string {
-  return value === undefined ? '' : `,"${name}":${value}`;
+/** As `text`, for one of few. */
+function name(member: string, value: string | undefined): string {
+  return value === undefined ? '' : `,"${member}":${named(value)}`;
 }
+
+function number(member: string, value: number | undefined): string {
+  return value === undefined ? '' : `,"${member}":${value}`;
+}
+
+/** As JSON. Names come from config.yaml and from code, and are few. */
+function named(value: string): string {
+  let json = names.get(value);
+  if (json === undefined) {
+    json = JSON.stringify(value);
+    if (names.size < 1_000) names.set(value, json);
+  }
+  return json;
+}
+
+const names = new Map<string, string>();
 
 function callLevel({ route, status }: Settled): 'debug' | 'info' | 'warn' {
   // 503 is how a probe says "still loading"; any other error of a probe is news.

@@ -17,8 +17,8 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** The server's own log, which also takes lines whose fields are JSON already: what is logged per call is logged often. */
 export interface CallLog extends Log {
-  /** `fields`: members of an object without its braces. Written with all others of one turn of the event loop. */
-  record(level: Level, fields: string, message: string): void;
+  /** `members`: of an object, `msg` among them, without its braces. Written with all others of one turn of the event loop. */
+  record(level: Level, members: string): void;
 }
 
 /** One JSON line per record, written before the call returns: the last words of a crash are not lost in a buffer. */
@@ -37,12 +37,24 @@ export function createLog(options: LogOptions): CallLog {
   );
   return {
     ...fence(logger),
-    record: (level, fields, message) => {
-      if (!logger.isLevelEnabled(level)) return;
-      const time = new Date().toISOString();
-      lines.add(`{"level":"${level}","time":"${time}",${fields},"msg":${JSON.stringify(message)}}\n`);
+    record: (level, members) => {
+      if (logger.isLevelEnabled(level)) lines.add(`{"level":"${level}","time":"${isoTime()}",${members}}\n`);
     },
   };
+}
+
+let second = 0;
+let secondText = '';
+
+/** The date is spelt out once a second: doing it for each line was a seventh of what the line cost. */
+function isoTime(): string {
+  const now = Date.now();
+  const ms = now % 1_000;
+  if (now - ms !== second) {
+    second = now - ms;
+    secondText = new Date(now).toISOString().slice(0, 20);
+  }
+  return `${secondText}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`;
 }
 
 /** pino runs `formatters.log` on the fields of a line, but not on those of a child. */

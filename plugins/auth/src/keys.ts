@@ -20,7 +20,9 @@ export class Keys {
 
   /** `presented` as node gives a header's value: one character per byte. */
   find(presented: string): Principal | undefined {
-    const digest = sha256(Buffer.from(presented, 'latin1'));
+    // ASCII is the same in UTF-8, which hash() reads from a string without a buffer for it.
+    const ascii = /^[\x20-\x7e]*$/.test(presented);
+    const digest = sha256(ascii ? presented : Buffer.from(presented, 'latin1'));
     let found: Principal | undefined;
     // Every digest is compared whole and none ends the loop: time tells nothing about how near a guess came.
     for (const each of this.#digests) {
@@ -81,6 +83,7 @@ function* parseLines(text: string, file: string): Iterable<{ name: string; key: 
   }
 }
 
-function sha256(bytes: Buffer): Buffer {
-  return hash('sha256', bytes, 'buffer');
+/** By way of a string: `hash` makes one three times as fast as a buffer. */
+function sha256(bytes: Buffer | string): Buffer {
+  return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1');
 }
