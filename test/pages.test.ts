@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Program, programsOf } from './clients/programs.ts';
 import { describeWithPython, execute, python } from './clients/python.ts';
-import { serveExample } from './examples/example.ts';
+import { fitted, serveExample } from './examples/example.ts';
 import { startUpstream, type UpstreamServer } from './examples/upstreams.ts';
+import { describeMlx, python as mlx, tinyMlx } from './mlx/engine.ts';
 import { folder, type RunningServer, serve } from './server.ts';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -20,6 +21,8 @@ const commands: Readonly<Record<string, readonly [command: string, file: string]
 
 interface Page {
   readonly path: string;
+  /** Says whether what it needs is here, as `describe` or one that skips; absent: `describe`. */
+  readonly where?: (name: string, tests: () => void) => unknown;
   /** First lines of blocks that no test can run: what installs, starts another product, or needs its addresses. */
   readonly notPrograms: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -57,6 +60,12 @@ const pages: readonly Page[] = [
     },
   },
   {
+    path: 'docs/deployments/a-mlx-mac.md',
+    where: describeMlx,
+    notPrograms: ['npm ci', 'npm run -s backplane -- import', 'npm run -s backplane -- check', 'sed ', 'launchctl '],
+    start: () => serveExample('mlx-mac.yaml', { MLX: mlx, QWEN3_14B: tinyMlx }, fitted),
+  },
+  {
     path: 'docs/deployments/b-vllm-api-key.md',
     notPrograms: ['vllm serve', 'export API_KEY'],
     env: { API_KEY: key },
@@ -84,7 +93,7 @@ const pages: readonly Page[] = [
   },
 ];
 
-describe.each(pages)('the programs of $path, as they stand there', ({ path, notPrograms, env = {}, start }) => {
+function runPrograms({ path, notPrograms, env = {}, start }: Page): void {
   let directory: string;
   let server: RunningServer;
   const upstreams: UpstreamServer[] = [];
@@ -129,7 +138,11 @@ describe.each(pages)('the programs of $path, as they stand there', ({ path, notP
     const inPython = programs.filter(({ language }) => language === 'python');
     test.each(inPython.map((each) => [...name(each), each] as const))('%s', (_name, program) => run(program));
   });
-});
+}
+
+for (const page of pages) {
+  (page.where ?? describe)(`the programs of ${page.path}, as they stand there`, () => runPrograms(page));
+}
 
 test.each([
   ...pages.map(({ path }) => path),

@@ -142,6 +142,30 @@ test.each([
   expect(comments).toContainEqual(expect.stringMatching(sentence));
 });
 
+test('a model that is loaded on demand is so here', async () => {
+  expect((await model('on_demand: true')).made).toMatchObject({ on_demand: { idle_timeout: '60s' } });
+  const { made } = await model('on_demand: true\non_demand_idle_timeout: 300');
+  expect(made).toMatchObject({ on_demand: { idle_timeout: '300s' } });
+  expect((await model('on_demand: false\non_demand_idle_timeout: 300')).made).not.toHaveProperty('on_demand');
+});
+
+test.each([
+  'multimodal',
+  'embeddings',
+  'whisper',
+])('a model of type %s goes on running in mlx-openai-server', async (type) => {
+  const { made, options, comments } = await model(`model_type: ${type}\nkv_group_size: 32\ndisable_auto_resize: true`);
+  expect(options).toEqual({
+    engine: 'mlx-openai-server',
+    type,
+    python: './mlx-openai-server',
+    path: './m',
+    arguments: { kv_group_size: 32, disable_auto_resize: true },
+  });
+  expect(made?.reasoning).toBe(type === 'multimodal' ? 'raw' : undefined);
+  expect(comments).toEqual([expect.stringMatching(/model_path/)]);
+});
+
 test('a key that is null is a key that is not there', async () => {
   const { made, comments } = await model('reasoning_parser: null\nkv_bits: null\ndefault_seed: ~');
   expect(made).not.toHaveProperty('defaults');
