@@ -1,7 +1,15 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { DeviceFault } from '../../src/device-fault.ts';
-import { type Device, type Memory, type Operation, openDevice, type Runtime } from '../../src/native.ts';
+import {
+  type Device,
+  type Memory,
+  type Operation,
+  openDevice,
+  type Runtime,
+  type Stage,
+  type StageTensor,
+} from '../../src/native.ts';
 
 /**
  * A process that does what its arguments say, one after the other, and prints the results as JSON: a model file, then
@@ -32,6 +40,10 @@ const actions: Record<string, (name: string, ...more: string[]) => unknown> = {
   again: () => void Atomics.store(cancel, 0, 0),
   allocate: (name, bytes) => of(name).allocate(Number(bytes)).bytes,
   raw: (name, operations) => of(name).step(resolve(of(name), JSON.parse(operations ?? '[]'))),
+  embed: (name, token, times = '1') => {
+    const rows = Array.from({ length: Number(times) }, () => embed(of(name), Number(token)));
+    return [...new Set(rows)];
+  },
   bytes: (name) => {
     const runtime = of(name);
     const into = Buffer.alloc(16);
@@ -73,6 +85,20 @@ function step(runtime: Runtime, value: number, flag?: Int32Array): number[] {
     flag,
   );
   return [...into];
+}
+
+/** One row of the embedding of a real model, in hexadecimal. */
+function embed(runtime: Runtime, token: number): string {
+  const network = runtime.networks.findIndex(({ name }) => name === 'embedding_cache');
+  const { inputs, outputs } = runtime.networks[network]?.stages[0] as Stage;
+  const [input, output] = [inputs[0] as StageTensor, outputs[0] as StageTensor];
+  const into = Buffer.alloc(output.memory.bytes);
+  runtime.step([
+    { do: 'upload', to: input.memory, offset: 0, bytes: new Int32Array([token]) },
+    { do: 'launch', network, inputs, outputs },
+    { do: 'download', from: output.memory, offset: 0, into },
+  ]);
+  return into.toString('hex');
 }
 
 /** Operations of a test, where a memory is written as `{"input": network}` and a host buffer as its length. */

@@ -27,6 +27,21 @@ export function standIn(): string {
   return folder;
 }
 
+const simulator = join(root, '.cache/sophon');
+export const tinyModel = join(simulator, 'models/static-bf16/tiny.bmodel');
+const simulated = built && !sanitized && existsSync(tinyModel) && existsSync(join(simulator, 'lib/libbmrt.so.1.0'));
+
+/** Tests that need the vendor's simulator and a bmodel for it too. */
+export const describeSimulator = simulated
+  ? describe
+  : (name: string, tests: () => void) =>
+      describe.skip(`${name} (skipped: no simulator in .cache/sophon; bash tools/sophon/setup.sh makes it)`, tests);
+
+/** Runs actor.ts over the simulator and the tiny bmodel. */
+export function simulate(actions: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return actor([tinyModel, ...actions], { BACKPLANE_SOPHON_LIBRARIES: join(simulator, 'lib'), ...env });
+}
+
 /** What the stand-ins saw, as control.cc writes it. */
 interface Report {
   readonly handles: number;

@@ -28,6 +28,20 @@ std::map<uint64_t, uint64_t>& allocations() {
   return *all;
 }
 
+// Freed memory by size, given out again first: a device's heap hands out the same addresses again and again.
+std::map<uint64_t, std::vector<unsigned char*>>& spare() {
+  static auto* const all = new std::map<uint64_t, std::vector<unsigned char*>>;
+  return *all;
+}
+
+unsigned char* take(uint64_t bytes) {
+  auto& fitting = spare()[bytes];
+  if (fitting.empty()) return new unsigned char[bytes]();
+  unsigned char* const data = fitting.back();
+  fitting.pop_back();
+  return data;
+}
+
 bool pending() {
   const std::lock_guard<std::mutex> lock(chip.mutex);
   return !chip.queued[std::this_thread::get_id()].empty();
@@ -99,8 +113,8 @@ Status bm_thread_sync(Handle) {
 
 Status bm_malloc_device_byte(Handle, DeviceMem* memory, unsigned bytes) {
   if (const Orders orders = obey("bm_malloc_device_byte"); orders.status) return orders.status;
-  auto* const data = new unsigned char[bytes]();
   const std::lock_guard<std::mutex> lock(memoryMutex);
+  unsigned char* const data = take(bytes);
   *memory = {reinterpret_cast<uint64_t>(data), 0, -1, 0, bytes};
   allocations()[memory->address] = bytes;
   stand_in::count(Count::kAllocations, 1);
@@ -109,9 +123,11 @@ Status bm_malloc_device_byte(Handle, DeviceMem* memory, unsigned bytes) {
 
 void bm_free_device(Handle, DeviceMem memory) {
   const std::lock_guard<std::mutex> lock(memoryMutex);
-  if (allocations().erase(memory.address) == 0) return breach("freedTwice");
+  const auto found = allocations().find(memory.address);
+  if (found == allocations().end()) return breach("freedTwice");
+  spare()[found->second].push_back(reinterpret_cast<unsigned char*>(memory.address));
+  allocations().erase(found);
   stand_in::count(Count::kAllocations, -1);
-  delete[] reinterpret_cast<unsigned char*>(memory.address);
 }
 
 Status bm_memcpy_s2d_partial_offset(Handle, DeviceMem memory, void* from, unsigned bytes, unsigned offset) {
