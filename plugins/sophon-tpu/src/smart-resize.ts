@@ -13,6 +13,8 @@ export type Rule = 'qwen-vl-utils' | 'transformers';
 
 /** Patch size times merge size: sides are multiples of it, so that a picture is cut into whole tokens. */
 export const factor = 32;
+/** The least pixels of a picture in the vendor's pipeline: 4 tokens. preprocessor_config.json says 64 tokens. */
+export const leastPixels = 4 * factor * factor;
 /** The longest side in terms of the shortest. */
 const steepest = 200;
 

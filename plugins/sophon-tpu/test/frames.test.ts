@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseFrames, frameBudget, pairSeconds } from '../src/frames.ts';
 import { oneDecimal } from '../src/round.ts';
+import { leastPixels, smartResize } from '../src/smart-resize.ts';
 import { golden } from './goldens.ts';
 
 interface Row {
@@ -49,8 +50,16 @@ describe('the number of frames', () => {
 });
 
 describe('the pixels of one frame', () => {
-  const model = { minPixels: 4096, maxPixels: 768 * 768 };
+  const model = { minPixels: leastPixels, maxPixels: 768 * 768 };
   const shared = (tokens: number) => (tokens - 128) * 1024;
+
+  it('make 864 tokens of 12 seconds of 720p at one frame per second, whether the ratio is a half or the whole', () => {
+    for (const ratio of [0.5, 1]) {
+      const budget = frameBudget(12, model, { ratio, totalPixels: shared(1024) });
+      const { width, height } = smartResize({ width: 1280, height: 720 }, budget);
+      expect([width, height, (6 * width * height) / 1024]).toEqual([512, 288, 864]);
+    }
+  });
 
   it('are the share of all pairs of frames where the ratio allows more', () => {
     for (const ratio of [0.26, 0.5, 1]) {
