@@ -21,13 +21,14 @@ const cancel: Int32Array = isMainThread ? new Int32Array(new SharedArrayBuffer(4
 const model: string = isMainThread ? (process.argv[2] ?? '') : workerData.model;
 let device: Device | undefined;
 
-const open = (): Device => {
-  device ??= openDevice(0);
+function open(id = 0): Device {
+  device ??= openDevice(id);
   return device;
-};
+}
 
 const actions: Record<string, (name: string, ...more: string[]) => unknown> = {
-  device: () => void open(),
+  device: (id = '0') => void open(Number(id)),
+  libraries: (folder) => void openDevice(0, { libraries: folder }),
   open: (name) => void runtimes.set(name, open().open(model)),
   networks: (name) => of(name).networks,
   step: (name, value = '7', times = '1') => {
