@@ -35,21 +35,25 @@ export function imageInput(
 }
 
 /**
- * One input per pair of frames, made when it is asked for; an odd last frame is its own partner. All frames have one size.
- * `into`: as for `imageInput`; each input must then be used before the next is asked for.
+ * The pair-th pair of a video's frames, from 0; an odd last frame is its own partner. All frames have one size.
+ * `into`: as for `imageInput`.
  */
-export function* videoInputs(
+export function pairInput(
   frames: readonly RgbImage[],
+  pair: number,
   size: Size,
   side = tableSide,
   into?: Float32Array<ArrayBuffer>,
-): Generator<VisionInput, void> {
-  const shared = gridInput(size, side);
-  for (let at = 0; at < frames.length; at += 2) {
-    const first = resizeBicubic(frames[at] as RgbImage, size);
-    const partner = frames[at + 1];
-    yield { ...shared, patches: patchify(first, partner && resizeBicubic(partner, size), into) };
-  }
+): VisionInput {
+  const first = resizeBicubic(frames[2 * pair] as RgbImage, size);
+  const partner = frames[2 * pair + 1];
+  return { ...gridInput(size, side), patches: patchify(first, partner && resizeBicubic(partner, size), into) };
+}
+
+/** All pairs of a video's frames. */
+export function videoInputs(frames: readonly RgbImage[], size: Size, side = tableSide): VisionInput[] {
+  const pairs = Math.ceil(frames.length / 2);
+  return Array.from({ length: pairs }, (_, pair) => pairInput(frames, pair, size, side));
 }
 
 function gridInput(size: Size, side: number): Omit<VisionInput, 'patches'> {

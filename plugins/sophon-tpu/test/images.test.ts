@@ -102,7 +102,7 @@ describe('a video', () => {
       files,
       resized_hw: [height, width],
     } = prompt?.video_frames ?? { files: [], resized_hw: [0, 0] };
-    return [...videoInputs(await Promise.all(files.map(picture)), { width, height })];
+    return videoInputs(await Promise.all(files.map(picture)), { width, height });
   };
 
   it('has the same patches, one input per pair of frames', async () => {
