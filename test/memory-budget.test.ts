@@ -180,6 +180,16 @@ describe('models whose memory has a budget', () => {
     });
   });
 
+  test('give up their memory when they are given up themselves', async () => {
+    const config = configOf('5GB', { a: `${demand}, restart: { limit: 0 }`, b: demand });
+    server = await serve(config.replace('options: { slots: 4 }', 'options: { load: fail }'), {
+      files: { 'puppet.ts': puppet },
+    });
+    expect(await (await ask('a')).text()).toContain('made of sand');
+    expect((await ask('b')).status).toBe(200);
+    expect((await ask('a')).status).toBe(503);
+  });
+
   test('stop waiting for memory when their callers leave', async () => {
     const { url } = await within('5GB', { a: demand, b: demand });
     const begun = Promise.withResolvers<() => void>();
