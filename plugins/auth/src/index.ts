@@ -21,7 +21,8 @@ export default definePlugin({
 
     // By header, in the order of config.yaml: `Bearer` and `ApiKey` in one header are two forms of one scheme.
     const headers = new Map<string, { readonly header: string; readonly forms: Form[] }>();
-    const weak: Finding[] = [];
+    // One key may be taken in several headers; once is enough to say so.
+    const weak = new Map<string, Finding>();
     let count = 0;
     for (const scheme of schemes) {
       const keys = await loadKeys(scheme, context.directory);
@@ -30,7 +31,7 @@ export default definePlugin({
         if (why === undefined) continue;
         const what = `The key of ${principal.name} ${why}`;
         context.log.warn({ principal: principal.name, header: scheme.header }, `${what}. ${strong}`);
-        weak.push({ status: 'warning', what: `${what}.`, fix: `${strong}.` });
+        weak.set(what, { status: 'warning', what: `${what}.`, fix: `${strong}.` });
       }
       count += keys.length;
       const name = scheme.header.toLowerCase();
@@ -45,7 +46,7 @@ export default definePlugin({
     }
     for (const { header, forms } of headers.values()) context.auth(header, new HeaderScheme(header, forms));
     context.examine(async () =>
-      weak.length > 0 ? weak : [{ status: 'ok', what: `Keys: ${count}, none of them weak.` }],
+      weak.size > 0 ? [...weak.values()] : [{ status: 'ok', what: `Keys: ${count}, none of them weak.` }],
     );
   },
 });

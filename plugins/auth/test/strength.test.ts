@@ -18,6 +18,12 @@ test.each([
   expect(log.join() + JSON.stringify(await doctor())).not.toContain(key);
 });
 
+test('a key that is taken in several headers is warned of once', async () => {
+  const keys = [{ name: 'ops', key: 'abc@123' }];
+  const { doctor } = await load({ schemes: [{ keys }, { header: 'X-API-Key', keys }] });
+  expect(await doctor()).toHaveLength(1);
+});
+
 test('a key that may do is no cause for a warning', async () => {
   const { doctor, log } = await withKey('c1f7a9b2e84d');
   expect(await doctor()).toEqual([{ status: 'ok', what: 'Keys: 1, none of them weak.' }]);
