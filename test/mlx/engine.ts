@@ -18,6 +18,24 @@ export const describeMlx = there
   : (name: string, tests: () => void) =>
       describe.skip(`${name} (skipped: no .cache/mlx; bash tools/python/mlx-setup.sh makes it)`, tests);
 
+/** The interpreter of the virtual environment that `bash tools/python/mlx-openai-server-setup.sh` makes. */
+export const serverPython = join(root, '.cache/mlx-openai-server/bin/python');
+
+/** Tests that run the real `mlx-openai-server`: slower, and in an environment of their own, which not every Python can have. */
+export const describeOpenaiServer = existsSync(join(root, '.cache/mlx-openai-server/requirements.sha256'))
+  ? describe
+  : (name: string, tests: () => void) =>
+      describe.skip(
+        `${name} (skipped: no .cache/mlx-openai-server; bash tools/python/mlx-openai-server-setup.sh makes it)`,
+        tests,
+      );
+
+/** An entry of `models:` in that engine. */
+export function serverModel(id: string, type: string, path: string, options = '', more = ''): string {
+  const all = `engine: mlx-openai-server, type: ${type}, path: ${path}, python: ${serverPython}${options && `, ${options}`}`;
+  return `  - { id: ${id}, backend: mlx, ${more && `${more}, `}options: { ${all} } }\n`;
+}
+
 /** An entry of `models:`. */
 export function mlxModel(id: string, path: string, options = '', more = ''): string {
   return `  - { id: ${id}, backend: mlx, ${more && `${more}, `}options: { path: ${path}, python: ${python}${options && `, ${options}`} } }\n`;
@@ -44,9 +62,11 @@ export function processes(): Process[] {
   });
 }
 
-/** The `mlx_lm.server` processes that this server started. */
+/** The engines that this server started. */
 export function engines(server: { readonly pid: number }): Process[] {
-  return processes().filter(({ parent, command }) => parent === server.pid && command.includes('mlx_lm server'));
+  return processes().filter(
+    ({ parent, command }) => parent === server.pid && /mlx_lm server|openai_server\.py launch/.test(command),
+  );
 }
 
 /** What is left of a process group. */
@@ -57,4 +77,21 @@ export function groupOf(group: number): Process[] {
 /** Resolves when it holds. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Seconds that the processes of a group computed within three seconds. */
+export async function secondsOf(group: number): Promise<number> {
+  const computed = (): number => {
+    const table = execFileSync('ps', ['-A', '-o', 'pgid=,time='], { encoding: 'utf8' });
+    const times = [...table.matchAll(/^\s*(\d+)\s+([\d:.-]+)$/gm)].filter(([, id]) => Number(id) === group);
+    return times.reduce((sum, [, , time]) => sum + secondsIn(time as string), 0);
+  };
+  const before = computed();
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  return computed() - before;
+}
+
+/** `[[days-]hours:]minutes:seconds` */
+function secondsIn(time: string): number {
+  return time.split(/[-:]/).reduce((sum, part) => sum * 60 + Number(part), 0);
 }

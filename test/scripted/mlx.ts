@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { control, feedForward, heads, headWidth, markup, type Script, scriptedModel, spell } from './model.ts';
-
-type Shape = readonly [number] | readonly [number, number];
+import { safetensors, type Tensor } from './safetensors.ts';
 
 /** Writes the scripted model as a folder that `mlx_lm` loads: what `writeScriptedGguf` writes for llama.cpp. */
 export async function writeScriptedMlx(folder: string, script: Script = {}): Promise<void> {
@@ -37,8 +36,8 @@ export async function writeScriptedMlx(folder: string, script: Script = {}): Pro
     model_max_length: contextLength,
     chat_template: template,
   });
-  const ones = (size: number): [Shape, Float32Array] => [[size], new Float32Array(size).fill(1)];
-  const zeros = (to: number, from: number): [Shape, Float32Array] => [[to, from], new Float32Array(to * from)];
+  const ones = (size: number): Tensor => [[size], new Float32Array(size).fill(1)];
+  const zeros = (to: number, from: number): Tensor => [[to, from], new Float32Array(to * from)];
   const inner = heads * headWidth;
   await writeFile(
     join(folder, 'model.safetensors'),
@@ -98,21 +97,4 @@ function tokenizer(vocabulary: readonly string[]): object {
       merges: [[spell('\n'), spell('\n')]],
     },
   };
-}
-
-/** The safetensors format: the header's length, the header in JSON, the tensors. Little endian. */
-function safetensors(tensors: Readonly<Record<string, [Shape, Float32Array]>>): Buffer {
-  let offset = 0;
-  const entries = Object.entries(tensors).map(([name, [shape, data]]) => {
-    const begin = offset;
-    offset += data.byteLength;
-    return [name, { dtype: 'F32', shape, data_offsets: [begin, offset] }];
-  });
-  const header = Buffer.from(JSON.stringify({ __metadata__: { format: 'mlx' }, ...Object.fromEntries(entries) }));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  const bodies = Object.values(tensors).map(([, { buffer, byteOffset, byteLength }]) =>
-    Buffer.from(buffer, byteOffset, byteLength),
-  );
-  return Buffer.concat([length, header, ...bodies]);
 }

@@ -147,6 +147,7 @@ export class MlxInstance implements Instance {
     const sent = { request, room, call };
     const body = await talk.body(sent);
     let heard = false;
+    let said = false;
     const question = {
       path: talk.path,
       body: () => body,
@@ -159,9 +160,15 @@ export class MlxInstance implements Instance {
     };
     try {
       const events = converse(fleet, question, call);
-      yield* talk.read ? talk.read(events, sent) : events;
+      for await (const event of talk.read ? talk.read(events, sent) : events) {
+        said ||= event.type !== 'started';
+        yield event;
+      }
     } catch (thrown) {
-      throw call.signal.aborted ? thrown : await this.#explain(Failure.from(thrown, 'backend_failed'), child, heard);
+      if (call.signal.aborted) throw thrown;
+      const failure = await this.#explain(Failure.from(thrown, 'backend_failed'), child, heard);
+      const own = failure.code === 'backend_failed' && !said && child.ended === undefined;
+      throw (own ? await this.#measure.refusal(request) : undefined) ?? failure;
     }
   }
 

@@ -58,6 +58,18 @@ export class Measure {
     return reader?.tokenizer.encode(text).ids.length;
   }
 
+  /** What the model's chat template has against a request that the server failed at; it does not say whose fault that was. */
+  async refusal(request: ChatRequest | CompletionRequest): Promise<Failure | undefined> {
+    const reader = await this.#reader();
+    if ('prompt' in request || !reader?.template) return undefined;
+    try {
+      render(reader.template, request);
+      return undefined;
+    } catch (thrown) {
+      return thrown instanceof Failure ? thrown : undefined;
+    }
+  }
+
   async #lengthOf(request: ChatRequest | CompletionRequest): Promise<number | undefined> {
     const reader = await this.#reader();
     if (!reader) return undefined;
@@ -66,8 +78,7 @@ export class Measure {
       return typeof prompt === 'string' ? reader.tokenizer.encode(prompt).ids.length : prompt.length;
     }
     try {
-      const { messages, tools, chat_template_kwargs: kwargs } = request;
-      const text = reader.template?.render({ messages: messages.map(written), tools, kwargs });
+      const text = reader.template && render(reader.template, request);
       return text === undefined ? undefined : reader.tokenizer.encode(text, { add_special_tokens: false }).ids.length;
     } catch {
       // What is wrong with the request, the server says better.
@@ -84,6 +95,10 @@ export class Measure {
 interface Reader {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate | undefined;
+}
+
+function render(template: ChatTemplate, { messages, tools, chat_template_kwargs: kwargs }: ChatRequest): string {
+  return template.render({ messages: messages.map(written), tools, kwargs });
 }
 
 async function read(folder: string, own: string | undefined): Promise<Reader | undefined> {

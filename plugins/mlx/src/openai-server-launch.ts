@@ -110,7 +110,6 @@ async function modelEntry(
     // Until 1.6.
     max_concurrency: options.slots,
     prompt_cache_size: options.prompt_cache_size,
-    draft_model_path: at(options.draft_model),
     chat_template_file: at(options.chat_template),
     trust_remote_code: options.trust_remote_code,
     ...options.arguments,
@@ -133,7 +132,8 @@ function redactor(): (line: string) => string | undefined {
     serving ||= line.includes('Uvicorn running on');
     if (!serving) return line;
     if (!/^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|INFO:|WARNING:|ERROR:)/.test(line)) return undefined;
-    const failed = /^(.*?\| (?:WARNING|ERROR|CRITICAL) .*?✦ [^:]*:)/.exec(line)?.[1];
-    return failed === undefined ? line : `${failed} …`;
+    // Its two processes write their records differently.
+    const [, head, what] = /^(.*?\| (?:WARNING|ERROR|CRITICAL) +\| \S+) (?:\| ✦|-) ([^:({'"]*)/.exec(line) ?? [];
+    return head === undefined ? line : `${head} ${what} …`;
   };
 }

@@ -99,29 +99,23 @@ export const openaiServers: Readonly<Record<OpenaiServerOptions['type'], Engine<
   },
 };
 
-/** It says `stop` also of an answer that it cut; and of what went wrong before the first token it blames itself. */
+/** It says `stop` also of an answer that it cut. */
 async function* withReason(
   events: AsyncIterable<ChatEvent>,
   { request, room }: Sent<{ readonly max_tokens?: number }>,
 ): AsyncGenerator<ChatEvent, void, undefined> {
   const limit = Math.min(request.max_tokens ?? room, room);
   let finish: ChatEvent | undefined;
-  try {
-    for await (const event of events) {
-      if (event.type === 'finish') finish = event;
-      else {
-        if (event.type === 'usage' && finish) {
-          const cut = event.usage.completionTokens >= limit;
-          yield cut ? { type: 'finish', reason: 'length' } : finish;
-          finish = undefined;
-        }
-        yield event;
+  for await (const event of events) {
+    if (event.type === 'finish') finish = event;
+    else {
+      if (event.type === 'usage' && finish) {
+        const cut = event.usage.completionTokens >= limit;
+        yield cut ? { type: 'finish', reason: 'length' } : finish;
+        finish = undefined;
       }
+      yield event;
     }
-  } catch (thrown) {
-    const failure = Failure.from(thrown, 'backend_failed');
-    if (!/chat template|template error|Jinja/i.test(failure.message)) throw failure;
-    throw new Failure('invalid_request', failure.message, { param: 'messages', cause: thrown });
   }
   if (finish) yield finish;
 }

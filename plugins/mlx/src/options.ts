@@ -36,7 +36,10 @@ const taken: Readonly<Record<string, string>> = {
   on_demand_idle_timeout: 'nothing: each model is a process of its own',
   chat_template_file: 'options.chat_template',
   trust_remote_code: 'options.trust_remote_code',
-  draft_model_path: 'options.draft_model',
+  draft_model_path: 'options.draft_model, with engine: mlx-lm',
+  num_draft_tokens: 'options.draft_model, with engine: mlx-lm',
+  // Without it, a call that comes blocks the one that runs, and even its cancelling.
+  disable_batching: 'options.slots: 1',
   prompt_cache_size: 'options.prompt_cache_size',
   debug: 'nothing: it writes prompts to its log',
 };
@@ -80,11 +83,6 @@ const shared = {
   slots: z.int().min(1).max(1_024).default(2).describe('Calls that run at once; further ones wait'),
   context_length: z.int().positive().optional().describe("Tokens of prompt and answer; absent: the model's own"),
   prompt_cache_size: z.int().min(1).default(10).describe('Conversations whose computed prompts are kept'),
-  draft_model: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('A folder with a small model that drafts, relative to config.yaml'),
   chat_template: z.string().min(1).optional().describe('A Jinja file, relative to config.yaml, instead of the model’s'),
   trust_remote_code: z.boolean().default(false).describe("Whether Python code in the model's folder may run"),
   timeouts,
@@ -93,6 +91,11 @@ const shared = {
 const lmOptions = z.strictObject({
   engine: z.literal('mlx-lm').default('mlx-lm').describe('The server that is run: mlx_lm.server'),
   ...shared,
+  draft_model: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A folder with a small model that drafts, relative to config.yaml'),
   adapter: z.string().min(1).optional().describe('A folder with a LoRA adapter, relative to config.yaml'),
   arguments: serverArguments.prefault({}).describe('Further options of mlx_lm.server'),
 });
