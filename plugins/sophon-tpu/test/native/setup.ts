@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { Fault } from '../../src/device-fault.ts';
 import { standInModel } from '../stand-in/model.ts';
 
 const root = new URL('../../../..', import.meta.url).pathname;
-/** `npm run test:asan` sets it: addon and stand-ins built for the address sanitizer. */
+/** `npm run test:asan` sets it: addon and stand-ins are built for the address sanitizer, which looks for leaks too. */
 const sanitized = process.env.SANITIZE === 'address';
 const addon = join(root, `plugins/sophon-tpu/native/build/${sanitized ? 'sophon-asan' : 'sophon'}.node`);
 const built = existsSync(addon);
@@ -129,8 +129,12 @@ export function actor(args: readonly string[], env: Readonly<Record<string, stri
 }
 
 function sanitizer(): Record<string, string> {
-  const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
-  // On Debian the name is that of a linker script or a link; the loader wants the library itself.
-  const preload = readFileSync(library).subarray(0, 4).equals(Buffer.from('\x7fELF')) ? library : 'libasan.so.8';
-  return { LD_PRELOAD: preload, BACKPLANE_SOPHON_ADDON: addon, ASAN_OPTIONS: 'detect_leaks=0:exitcode=99' };
+  const preload = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+  return {
+    LD_PRELOAD: preload,
+    BACKPLANE_SOPHON_ADDON: addon,
+    // What else a process ends with is 0, 1 or 255.
+    ASAN_OPTIONS: 'detect_leaks=1:exitcode=99',
+    LSAN_OPTIONS: `print_suppressions=0:suppressions=${new URL('./leaks-of-node', import.meta.url).pathname}`,
+  };
 }
