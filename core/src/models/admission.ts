@@ -39,6 +39,7 @@ export class Admission {
   readonly #bound: QueueBound;
   readonly #emit: Observer;
   #last = 0;
+  #paused = false;
 
   constructor(
     name: Omit<InstanceName, 'instance'>,
@@ -80,6 +81,16 @@ export class Admission {
       this.#emit({ type: 'dequeued', ...name });
       throw thrown;
     }
+  }
+
+  /** Gives no more slots until `resume`; calls wait as if no instance served. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.changed();
   }
 
   /** Something changed: a slot is free, an instance came or went. */
@@ -154,6 +165,7 @@ export class Admission {
 
   /** Most free slots first; among equals the one that was not asked last. */
   #freest(except?: SupervisedInstance): SupervisedInstance | undefined {
+    if (this.#paused) return undefined;
     let best: SupervisedInstance | undefined;
     const count = this.#instances.length;
     for (let i = 1; i <= count; i++) {
@@ -181,7 +193,7 @@ export class Admission {
   }
 
   get #serving(): boolean {
-    return this.#instances.some((instance) => instance.serving);
+    return !this.#paused && this.#instances.some((instance) => instance.serving);
   }
 }
 

@@ -39,11 +39,11 @@ export interface ModelStatus {
   readonly backend: string;
   readonly instances: readonly InstanceStatus[];
   readonly queue: { readonly waiting: number; readonly size: number };
+  /** What it takes of memory.budget now, where config.yaml says how much it needs. */
+  readonly memory_bytes?: number;
   /** Only of a model that is loaded on demand. */
   readonly on_demand?: ResidencyStatus;
 }
-  /** What it takes of memory.budget now, where config.yaml says how much it needs. */
-  readonly memory_bytes?: number;
 
 /** An entry of `models:` at work: its instances, its queue, and the one retry. */
 export class Model {
@@ -54,20 +54,22 @@ export class Model {
   readonly #strangers = new Set<() => void>();
   /** Undefined for one that is loaded from the start to the end. */
   readonly #residency: Residency | undefined;
+  /** Of all its instances together, while they are loaded. Bytes. */
+  readonly #memory: number;
 
   constructor(definition: ModelDefinition, { memory, ...around }: ModelSurroundings) {
     this.definition = definition;
-  /** Of all its instances together, while they are loaded. Bytes. */
-  readonly #memory: number;
     this.#emit = around.emit;
     const { id, backend, instances, on_demand, queue } = definition;
     this.#instances = new InstanceGroup(definition, around, () => this.#changed());
     this.#memory = (definition.memory ?? 0) * instances;
-    if (on_demand) this.#residency = new Residency(id, this.#memory, on_demand.idle_timeout, this.#instances, memory);
-    else if (this.#memory > 0) memory.keep({ id, memory: this.#memory });
     const name = { model: id, backend: backend.name };
     const late = on_demand && { loadTimeout: on_demand.load_timeout, delay: () => this.#residency?.delay };
     this.#admission = new Admission(name, this.#instances.all, { ...queue, ...late }, around.emit);
+    if (on_demand) {
+      const tenant = { id, memory: this.#memory, idleMs: on_demand.idle_timeout };
+      this.#residency = new Residency(tenant, this.#instances, this.#admission, memory);
+    } else if (this.#memory > 0) memory.keep({ id, memory: this.#memory });
   }
 
   get id(): string {
@@ -184,10 +186,10 @@ export class Model {
       backend: this.definition.backend.name,
       instances: this.#instances.status,
       queue: { waiting: this.#admission.waiting, size: this.definition.queue.size },
+      ...(this.#memory > 0 && { memory_bytes: this.#residency?.held ?? this.#memory }),
       ...(this.#residency && { on_demand: this.#residency.status }),
     };
   }
-      ...(this.#memory > 0 && { memory_bytes: this.#residency?.held ?? this.#memory }),
 
   async #run<T>(
     call: ModelCall,

@@ -1,5 +1,9 @@
 import type { UnloadCause } from '../sdk/index.ts';
+import type { Admission } from './admission.ts';
 import type { MemoryBudget, Tenant } from './memory.ts';
+
+/** A model works for at least so many times as long as it took to load before it has to make room for another. */
+const workPerLoad = 3;
 
 /** What a residency decides about. */
 export interface Resident {
@@ -29,21 +33,31 @@ export class Residency implements Tenant {
   readonly memory: number;
   readonly #idleMs: number;
   readonly #resident: Resident;
+  readonly #admission: Admission;
   readonly #budget: MemoryBudget;
   #state: 'unloaded' | 'waiting' | 'loading' | 'loaded' | 'unloading' | 'over' = 'unloaded';
   /** Calls that are here, from when they name the model to their last byte. */
   #claims = 0;
   /** Some of them came too late for the copy that is being unloaded. */
   #wanted = false;
+  /** Another model waits for the room: calls that do not run yet wait for the next load. */
+  #yielding = false;
+  #yieldsAt = 0;
   #idle: { readonly since: number; readonly timer: NodeJS.Timeout } | undefined;
   #unloading: Promise<void> = Promise.resolve();
 
   /** `memory`: bytes; 0 where config.yaml does not say. `idleMs`: how long it stays with nobody using it. */
-  constructor(id: string, memory: number, idleMs: number, resident: Resident, budget: MemoryBudget) {
+  constructor(
+    { id, memory, idleMs }: { readonly id: string; readonly memory: number; readonly idleMs: number },
+    resident: Resident,
+    admission: Admission,
+    budget: MemoryBudget,
+  ) {
     this.id = id;
     this.memory = memory;
     this.#idleMs = idleMs;
     this.#resident = resident;
+    this.#admission = admission;
     this.#budget = budget;
   }
 
@@ -51,9 +65,14 @@ export class Residency implements Tenant {
     return this.#idle?.since;
   }
 
+  get yieldsAt(): number | undefined {
+    return this.#state === 'loaded' ? this.#yieldsAt : undefined;
+  }
+
   /** Why it is not there yet, as the end of a sentence; undefined when it is. */
   get delay(): string | undefined {
     if (this.#state === 'waiting') return this.#budget.shortage(this);
+    if (this.#yielding) return 'it makes room for another model';
     return this.#state === 'loaded' ? undefined : 'it is still loading';
   }
 
@@ -102,13 +121,24 @@ export class Residency implements Tenant {
       this.#state = 'over';
       this.#rouse();
       this.#budget.release(this);
-    } else if (this.#claims > 0 || this.#resident.busy) this.#rouse();
+    } else if (this.#inUse) this.#rouse();
     else if (!this.#idle) {
-      const timer = setTimeout(() => this.#unload('idle'), this.#idleMs);
-      timer.unref();
-      this.#idle = { since: performance.now(), timer };
+      this.#rest();
       this.#budget.changed();
     }
+  }
+
+  yield(): void {
+    this.#yielding = true;
+    this.#admission.pause();
+    if (!this.#inUse) this.#rest();
+  }
+
+  resume(): void {
+    if (!this.#yielding) return;
+    this.#yielding = false;
+    this.#admission.resume();
+    if (this.#inUse) this.#rouse();
   }
 
   evict(): void {
@@ -125,10 +155,15 @@ export class Residency implements Tenant {
 
   async #load(): Promise<void> {
     this.#state = 'loading';
+    const begin = performance.now();
     await this.#resident.start();
     if (this.#state !== 'loading') return;
     this.#state = 'loaded';
+    const end = performance.now();
+    this.#yieldsAt = end + workPerLoad * (end - begin);
     this.changed();
+    // From now on it may be asked to make room.
+    this.#budget.changed();
   }
 
   #unload(cause: UnloadCause): void {
@@ -138,8 +173,19 @@ export class Residency implements Tenant {
     this.#unloading = this.#resident.unload(cause).then(() => {
       if (this.#state === 'unloading') this.#state = 'unloaded';
       this.#budget.release(this);
-      if (this.#wanted && this.#claims > 0) this.want();
+      this.resume();
+      if (this.#claims > 0 && (this.#wanted || this.#admission.waiting > 0)) this.want();
     });
+  }
+
+  get #inUse(): boolean {
+    return this.#resident.busy || (this.#claims > 0 && !this.#yielding);
+  }
+
+  #rest(): void {
+    const timer = setTimeout(() => this.#unload('idle'), this.#idleMs);
+    timer.unref();
+    this.#idle = { since: performance.now(), timer };
   }
 
   #rouse(): void {
