@@ -40,6 +40,8 @@ export interface ChatInput {
   readonly addGenerationPrompt?: boolean | undefined;
   /** One for each image and video part, in their order. */
   readonly media?: readonly Medium[] | undefined;
+  /** What the model takes: a text that must have more is refused before it costs time. Absent: any. */
+  readonly maxTokens?: number | undefined;
 }
 
 /** Where one picture or one pair of frames stands among the tokens. */
@@ -91,10 +93,14 @@ export class Prompts {
     this.#control = splitter(special) ?? /((?!))/;
   }
 
-  /** Throws `invalid_request` for what the template refuses, and for pictures that it does not write. */
+  /**
+   * Throws `invalid_request` for what the template refuses, and for pictures that it does not write, and
+   * `context_length_exceeded` for a text that is far beyond `maxTokens`; a little beyond it is for the caller to see.
+   */
   chat(input: ChatInput): Prompt {
     const media = input.media ?? [];
     const text = this.#render(input, media);
+    this.#checkLength(text, input.maxTokens, 'messages');
     const pieces = text.split(this.#control);
     const writer = new PromptWriter(this.#parts, media, this.#layout);
     for (let at = 0; at < pieces.length; at++) {
@@ -105,9 +111,13 @@ export class Prompts {
     return { ...writer.end(), reasoning: opensReasoning(text) };
   }
 
-  /** The tokens of a plain completion, which may spell out control tokens. Throws `invalid_request` for unknown ids. */
-  complete(prompt: CompletionRequest['prompt']): Prompt {
+  /**
+   * The tokens of a plain completion, which may spell out control tokens. Throws `invalid_request` for unknown ids, and
+   * `context_length_exceeded` as `chat` does.
+   */
+  complete(prompt: CompletionRequest['prompt'], maxTokens?: number): Prompt {
     const { tokenizer, vocabulary } = this.#parts;
+    if (typeof prompt === 'string') this.#checkLength(prompt, maxTokens, 'prompt');
     const list = typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt;
     const odd = list.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabulary));
     if (odd !== undefined) {
@@ -116,6 +126,17 @@ export class Prompts {
     }
     const ids = Int32Array.from(list);
     return { ids, spans: [], positions: mropePositions(ids.length, []), reasoning: false };
+  }
+
+  /** Tokens take 4 µs per character to find: megabytes would hold up everyone for an answer that is known. */
+  #checkLength(text: string, maxTokens: number | undefined, param: string): void {
+    // Unicode's composed form, which is what is tokenized, has at least a byte for two UTF-16 units of any other.
+    const least = Math.ceil(text.length / 2 / this.#parts.tokenizer.longest);
+    if (maxTokens === undefined || least <= maxTokens) return;
+    const message =
+      `This model takes prompts of at most ${maxTokens} tokens, and a text of ${text.length} characters has more: ` +
+      `shorten the ${param}.`;
+    throw new Failure('context_length_exceeded', message, { param });
   }
 
   #render(input: ChatInput, media: readonly Medium[]): string {

@@ -6,7 +6,7 @@ import { Tokenizer as HuggingFace } from '@huggingface/tokenizers';
 interface Library {
   readonly normalizer: { normalize(text: string): string } | null;
   readonly pre_tokenizer: { pre_tokenize(text: string): string[] } | null;
-  readonly model: { encode(words: readonly string[]): string[] };
+  readonly model: { encode(words: readonly string[]): string[]; readonly vocab: readonly string[] };
   encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly ids: number[] };
   decode(ids: readonly number[]): string;
   token_to_id(token: string): number | undefined;
@@ -24,6 +24,9 @@ export class Tokenizer {
   /** Finds added tokens that are no control tokens, such as `<tool_call>`; undefined when there are none. */
   readonly #marks: RegExp | undefined;
 
+  /** Bytes that one token stands for at most. */
+  readonly longest: number;
+
   /** `tokenizer` and `config`: the parsed tokenizer.json and tokenizer_config.json. Throws what the library throws. */
   constructor(tokenizer: object, config: object) {
     // Where the config is silent, the library would tidy up the spaces before punctuation.
@@ -31,6 +34,7 @@ export class Tokenizer {
     const added = [...this.#inner.get_added_tokens_decoder().values()];
     this.#special = new Map(added.filter((token) => token.special).map((token) => [token.id, token.content]));
     this.#marks = splitter(added.filter((token) => !token.special).map((token) => token.content));
+    this.longest = this.#inner.model.vocab.reduce((longest, token) => Math.max(longest, token.length), 0);
   }
 
   /** The control tokens' texts, such as `<|im_end|>`. */

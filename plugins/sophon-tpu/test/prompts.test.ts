@@ -124,3 +124,20 @@ describe('a plain completion', () => {
     expect(() => prompts.complete([1, odd])).toThrow(`The prompt has the token ${odd}`);
   });
 });
+
+describe('a text that is far too long', () => {
+  const prompts = new Prompts(qwen);
+  const text = ' '.repeat(10_000_000);
+
+  it('is refused before it is tokenized', () => {
+    const sentence = 'This model takes prompts of at most 1024 tokens, and a text of 10000000 characters has more';
+    expect(() => prompts.complete(text, 1_024)).toThrow(`${sentence}: shorten the prompt.`);
+    const chat = () => prompts.chat({ messages: [{ role: 'user', content: text }], maxTokens: 1_024 });
+    expect(chat).toThrow('characters has more: shorten the messages.');
+  });
+
+  it('is not taken for one because its tokens are long', () => {
+    const spaces = ' '.repeat(128 * 1_000);
+    expect(prompts.complete(spaces, 1_024).ids.length).toBeLessThanOrEqual(1_024);
+  });
+});
