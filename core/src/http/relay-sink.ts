@@ -12,6 +12,8 @@ export class RelaySink implements Sink {
   readonly #tap = new UsageTap();
   readonly #refuse: (failure: Failure) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** Of the last write. */
+  #when = 0;
   #events = false;
   #last: Uint8Array | undefined;
   open = false;
@@ -25,11 +27,20 @@ export class RelaySink implements Sink {
 
   /** From now on silences are filled with comments; the first one commits to 200. */
   keepAlive(everyMs: number): void {
-    this.#timer = setInterval(() => {
-      if (!this.open) this.head(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-      // An event that is too long to be held back may be half out: a comment would end it.
-      if (this.#events && endsEvent(this.#last)) this.#response.write(keepAlive);
-    }, everyMs);
+    this.#when = performance.now();
+    const look = (): void => {
+      // A timer that each chunk moves on would cost more than the chunk's way through here.
+      const left = this.#when + everyMs - performance.now();
+      this.#timer = setTimeout(look, left > 0 ? left : everyMs);
+      if (left <= 0) this.#fill();
+    };
+    this.#timer = setTimeout(look, everyMs);
+  }
+
+  #fill(): void {
+    if (!this.open) this.head(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+    // An event that is too long to be held back may be half out: a comment would end it.
+    if (this.#events && endsEvent(this.#last)) this.#response.write(keepAlive);
   }
 
   head(status: number, headers: Readonly<Record<string, string>>): void {
@@ -45,7 +56,7 @@ export class RelaySink implements Sink {
   write(chunk: Uint8Array): boolean {
     if (!this.#last) this.#exchange.output();
     this.#last = chunk;
-    this.#timer?.refresh();
+    this.#when = performance.now();
     this.#tap.pass(chunk);
     return this.#response.write(chunk);
   }
@@ -55,13 +66,13 @@ export class RelaySink implements Sink {
   }
 
   end(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#exchange.answered(this.#tap.read());
     this.#response.end();
   }
 
   fail(failure: Failure): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     if (!this.open) {
       this.#refuse(failure);
       return;

@@ -3,6 +3,11 @@ const holdLimit = 64 * 1024;
 
 const lf = 0x0a;
 const cr = 0x0d;
+const brace = 0x7b;
+// Bytes and not strings: those are made into bytes anew at every search.
+const errorMember = Buffer.from('"error"');
+const doneMark = Buffer.from('[DONE]');
+const responseEvent = Buffer.from('event: response.');
 
 /**
  * Watches a stream of server-sent events on its way: lets out whole events only, so that what breaks off breaks between
@@ -59,7 +64,9 @@ export class StreamGuard {
   /** `first`: whether the bytes begin an event. */
   #out(bytes: Buffer, first: boolean): Buffer | undefined {
     if (this.#done) return bytes;
-    const at = bytes.indexOf('"error"');
+    const at = bytes.indexOf(errorMember);
+    // One token as most servers send it, `data: {…}` on one line: nothing in it says that all is over.
+    if (at === -1 && first && bytes[6] === brace && bytes.indexOf(lf) === bytes.length - 2) return bytes;
     const sound = at === -1 ? bytes : this.#before(bytes, at);
     this.#done = saysDone(sound, first) || saysCompleted(sound, first);
     return sound.length > 0 ? sound : undefined;
@@ -67,7 +74,7 @@ export class StreamGuard {
 
   /** The events before one that says that the upstream failed; all of them when none does. */
   #before(bytes: Buffer, from: number): Buffer {
-    for (let at = from; at !== -1; at = bytes.indexOf('"error"', at + 1)) {
+    for (let at = from; at !== -1; at = bytes.indexOf(errorMember, at + 1)) {
       const begin = lastBoundary(bytes.subarray(0, at));
       const line = bytes.lastIndexOf(lf, at) + 1;
       const end = bytes.indexOf(lf, at);
@@ -114,7 +121,7 @@ function lastBoundary(bytes: Buffer): number {
 
 /** Whether one of these lines is `data: [DONE]`. `first`: whether the first of them begins here. */
 function saysDone(bytes: Buffer, first: boolean): boolean {
-  for (let at = bytes.lastIndexOf('[DONE]'); at !== -1; at = at === 0 ? -1 : bytes.lastIndexOf('[DONE]', at - 1)) {
+  for (let at = bytes.lastIndexOf(doneMark); at !== -1; at = at === 0 ? -1 : bytes.lastIndexOf(doneMark, at - 1)) {
     const after = bytes[at + 6];
     if (after !== undefined && after !== lf && after !== cr) continue;
     const begin = bytes[at - 1] === 0x20 ? at - 6 : at - 5;
@@ -126,7 +133,7 @@ function saysDone(bytes: Buffer, first: boolean): boolean {
 
 /** OpenAI's Responses API has no [DONE]: its last event is one of these. */
 function saysCompleted(bytes: Buffer, first: boolean): boolean {
-  const at = bytes.lastIndexOf('event: response.');
+  const at = bytes.lastIndexOf(responseEvent);
   if (at === -1 || (at === 0 ? !first : bytes[at - 1] !== lf)) return false;
   return /^event: response\.(?:completed|failed|incomplete)\r?\n/.test(bytes.toString('latin1', at, at + 40));
 }
