@@ -161,7 +161,7 @@ interface AddonRuntime {
   networks(): AddonNetwork[];
   allocate(bytes: number): number;
   free(id: number): void;
-  step(words: Float64Array, buffers: readonly ArrayBufferView[], cancel: Int32Array | undefined): void;
+  step(words: Float64Array, buffers: readonly Uint8Array[], cancel: Int32Array | undefined): void;
   close(): void;
 }
 

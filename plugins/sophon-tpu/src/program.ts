@@ -10,7 +10,7 @@ const codes = { upload: 1, download: 2, copy: 3, fill: 4, launch: 5 } as const;
 export class Program {
   #words = new Float64Array(1024);
   #length = 0;
-  buffers: ArrayBufferView[] = [];
+  buffers: Uint8Array[] = [];
 
   get words(): Float64Array {
     return this.#words.subarray(0, this.#length);
@@ -25,10 +25,10 @@ export class Program {
   #encode(operation: Operation): void {
     switch (operation.do) {
       case 'upload':
-        this.#put(codes.upload, operation.to.id, operation.offset, this.buffers.push(operation.bytes) - 1);
+        this.#put(codes.upload, operation.to.id, operation.offset, this.#buffer(operation.bytes));
         break;
       case 'download':
-        this.#put(codes.download, operation.from.id, operation.offset, this.buffers.push(operation.into) - 1);
+        this.#put(codes.download, operation.from.id, operation.offset, this.#buffer(operation.into));
         break;
       case 'copy':
         this.#put(codes.copy, operation.from.id, operation.fromOffset, operation.to.id, operation.toOffset);
@@ -43,6 +43,11 @@ export class Program {
         for (const tensor of operation.outputs) this.#tensor(tensor);
         break;
     }
+  }
+
+  /** As bytes, of whatever kind the view is. */
+  #buffer({ buffer, byteOffset, byteLength }: ArrayBufferView): number {
+    return this.buffers.push(new Uint8Array(buffer, byteOffset, byteLength)) - 1;
   }
 
   #tensor(tensor: Tensor): void {

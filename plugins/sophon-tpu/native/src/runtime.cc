@@ -99,10 +99,9 @@ void Runtime::free(MemoryId id) {
   library().bm_free_device(device_->handle(), memory);
 }
 
-const abi::DeviceMem& Runtime::memory(MemoryId id) const {
+const abi::DeviceMem* Runtime::memory(MemoryId id) const {
   const auto found = memories_.find(id);
-  if (found == memories_.end()) throw Fault("usage", "A step uses memory that is not, or no longer, this runtime's.");
-  return found->second.memory;
+  return found == memories_.end() ? nullptr : &found->second.memory;
 }
 
 void Runtime::requireUsable() const {

@@ -40,8 +40,8 @@ class Runtime {
 
   MemoryId allocate(uint64_t bytes);
   void free(MemoryId id);
-  // Throws a usage fault for what is not, or no longer, this runtime's.
-  const abi::DeviceMem& memory(MemoryId id) const;
+  // Null for what is not, or no longer, this runtime's.
+  const abi::DeviceMem* memory(MemoryId id) const;
 
   // Throws when it was closed, or can only be closed.
   void requireUsable() const;

@@ -55,17 +55,21 @@ Napi::Value describe(Napi::Env env, const Network& network) {
 }
 
 HostBuffer bufferOf(const Napi::Value& value) {
-  if (value.IsTypedArray()) {
-    // Not through its ArrayBuffer, which may be a shared one.
-    void* data = nullptr;
-    napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr);
-    return {data, value.As<Napi::TypedArray>().ByteLength()};
-  }
-  if (value.IsDataView()) {
-    const auto view = value.As<Napi::DataView>();
-    return {view.Data(), view.ByteLength()};
-  }
-  throw Fault("usage", "A step takes typed arrays and data views as host buffers.");
+  napi_typedarray_type type = napi_int8_array;
+  HostBuffer buffer{nullptr, 0};
+  // Not by way of its ArrayBuffer, which may be a shared one.
+  const napi_status status = napi_get_typedarray_info(value.Env(), value, &type, &buffer.bytes, &buffer.data, nullptr, nullptr);
+  if (status == napi_ok && type == napi_uint8_array) return buffer;
+  throw Fault("usage", "A step takes host buffers as Uint8Array: src/program.ts makes them.");
+}
+
+const int32_t* flagOf(const Napi::Value& value) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  const napi_status status = napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
+  if (status == napi_ok && type == napi_int32_array && length > 0) return static_cast<const int32_t*>(data);
+  throw Fault("usage", "A step is cancelled through an Int32Array.");
 }
 
 bool flag(const Napi::Object& object, const char* name) { return object.Get(name).ToBoolean().Value(); }
@@ -128,11 +132,7 @@ void RuntimeObject::step(const Napi::CallbackInfo& info) {
   const auto views = info[1].As<Napi::Array>();
   Runtime& mine = runtime(info.Env());
   answer(info.Env(), [&] {
-    const int32_t* cancel = nullptr;
-    if (info[2].IsTypedArray()) {
-      const HostBuffer flag = bufferOf(info[2]);
-      if (flag.bytes >= sizeof(int32_t)) cancel = static_cast<const int32_t*>(flag.data);
-    }
+    const int32_t* const cancel = info[2].IsUndefined() ? nullptr : flagOf(info[2]);
     buffers_.clear();
     for (uint32_t i = 0; i < views.Length(); ++i) buffers_.push_back(bufferOf(views[i]));
     step_.read(mine, words.Data(), words.ElementLength(), buffers_);

@@ -45,7 +45,11 @@ class Step::Reader {
     return static_cast<uint64_t>(word);
   }
 
-  const abi::DeviceMem& memory() { return runtime_.memory(number()); }
+  const abi::DeviceMem& memory() {
+    const abi::DeviceMem* const found = runtime_.memory(number());
+    if (!found) refuse(operation_, "uses memory that is not, or no longer, this runtime's");
+    return *found;
+  }
 
   const HostBuffer& buffer(const std::vector<HostBuffer>& buffers) {
     const uint64_t index = number();

@@ -92,7 +92,7 @@ describeNative('a step', () => {
     const { results } = await play(['open a', 'open b', raw([foreign])]);
     expect(results[2]).toMatchObject({
       fault: 'usage',
-      message: "A step uses memory that is not, or no longer, this runtime's.",
+      message: "Operation 0 of a step uses memory that is not, or no longer, this runtime's",
     });
   });
 
