@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type FailureCode, failures } from '../sdk/index.ts';
 import { chatSchema } from './chat-schema.ts';
 import { completionSchema } from './completions.ts';
+import { descriptionSchema } from './description.ts';
 import { embeddingSchema } from './embeddings.ts';
 import { transcriptionSchema } from './transcriptions.ts';
 
@@ -31,6 +32,7 @@ export function openapi({ version, guarded, open, relayed }: OpenapiOptions): ob
       '/v1/completions': { post: task('createCompletion', 'Continue a text', completionSchema, 'Completion') },
       '/v1/embeddings': { post: task('createEmbedding', 'Turn texts into vectors', embeddingSchema, 'EmbeddingList') },
       '/v1/audio/transcriptions': { post: transcription() },
+      '/v1/media/describe': { post: description() },
       ...Object.fromEntries(relayed.map((path) => [path, { post: relay(path) }])),
       '/v1/models': {
         get: { ...read('listModels', 'List the models', ref('ModelList'), []), ...unguarded('/v1/models') },
@@ -108,8 +110,6 @@ function task(operationId: string, summary: string, body: z.ZodType, answer: str
 }
 
 function transcription(): object {
-  const { properties, ...schema } = formSchema(transcriptionSchema);
-  const file = { type: 'string', contentMediaType: 'application/octet-stream' };
   const answers = {
     'application/json': { schema: ref('Transcription') },
     'text/plain': { schema: text },
@@ -118,19 +118,34 @@ function transcription(): object {
   return {
     operationId: 'createTranscription',
     summary: 'Turn speech into text; what a model in front of another server takes and gives is that server’s',
-    requestBody: {
-      required: true,
-      content: {
-        'multipart/form-data': {
-          schema: { ...schema, properties: { file, ...properties }, required: ['file', 'model'] },
-        },
-      },
-    },
+    requestBody: upload(transcriptionSchema, ['file', 'model']),
     responses: {
       200: { description: 'The transcript, in the form that `response_format` asks for', content: answers },
       ...refusals([...always, ...perTask]),
     },
   };
+}
+
+function description(): object {
+  return {
+    operationId: 'describeMedia',
+    summary: 'Ask about a picture or a video; parameters of a chat may follow as fields of the form',
+    requestBody: upload(descriptionSchema, ['file']),
+    responses: {
+      200: {
+        description: 'The answer of a chat; with `stream` as server-sent events',
+        content: { 'application/json': { schema: ref('ChatCompletion') }, 'text/event-stream': { schema: text } },
+      },
+      ...refusals([...always, ...perTask]),
+    },
+  };
+}
+
+function upload(form: z.ZodType, required: readonly string[]): object {
+  const { properties, ...schema } = formSchema(form);
+  const file = { type: 'string', contentMediaType: 'application/octet-stream' };
+  const content = { 'multipart/form-data': { schema: { ...schema, properties: { file, ...properties }, required } } };
+  return { required: true, content };
 }
 
 /** What an upstream takes and gives is its own; here is what this server adds. */

@@ -28,6 +28,17 @@ test('routes that are passed on say what they take', () => {
   });
 });
 
+test('a picture or a video is uploaded in a form, whose prompt and model may be left out', () => {
+  const { paths } = document(false, []);
+  expect(paths['/v1/media/describe']?.post?.requestBody).toMatchObject({
+    content: {
+      'multipart/form-data': {
+        schema: { properties: { file: {}, prompt: {}, model: {}, stream: {} }, required: ['file'] },
+      },
+    },
+  });
+});
+
 test('where nobody asks for a key, the document does not speak of keys', () => {
   expect(JSON.stringify(document(false, ['/health']))).not.toContain('security');
 });
