@@ -33,7 +33,8 @@ function resize(passes: Passes, image: RgbImage, size: Size): Uint8Array<ArrayBu
   const stride = image.width * 3;
 
   const source = across && space.room(band * stride + across.groups * 12);
-  const between = space.room((image.height + 1) * width * 3);
+  // Rows at the bottom have fewer taps than there is room for; those of 0 read on.
+  const between = space.room((image.height + (down ? 2 * down.groups : 0)) * width * 3);
   const target = down && space.room(height * width * 3);
   const acrossAt = across && [space.room(across.first.byteLength), space.room(across.taps.byteLength)];
   const downAt = down && [space.room(down.first.byteLength), space.room(down.taps.byteLength)];

@@ -43,8 +43,8 @@ __attribute__((export_name("rows"))) void rows(const uint8_t *source, int stride
 }
 
 // Sixteen bytes of two source rows at a time. first: in bytes from the source's start; taps: per target row, for each two
-// source rows, low and high. Reads one row and 15 bytes past the last row it needs, where coefficients are 0, and
-// writes 15 bytes past the last row.
+// source rows, low and high. Reads up to 2 * pairs rows and 15 bytes past the last row it needs, where coefficients are
+// 0, and writes 15 bytes past the last row.
 __attribute__((export_name("columns"))) void columns(const uint8_t *source, int stride, uint8_t *target, int to,
                                                      const int32_t *first, const int32_t *taps, int pairs) {
   const v128_t zero = wasm_i32x4_splat(0);
