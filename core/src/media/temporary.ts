@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export async function withFile<T>(bytes: Uint8Array, use: (path: string) => Prom
 
 /** Removes the folders of processes that are no more. Never throws: another user's are none of ours. */
 export function sweepTemporary(): void {
-  for (const name of readdirSync(tmpdir())) {
+  for (const name of existsSync(tmpdir()) ? readdirSync(tmpdir()) : []) {
     const match = pattern.exec(name);
     if (!match || beginning(Number(match[1])) === match[2]) continue;
     try {
