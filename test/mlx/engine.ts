@@ -23,7 +23,7 @@ export const serverPython = join(root, '.cache/mlx-openai-server/bin/python');
 
 /** Tests that run the real `mlx-openai-server`: slower, and in an environment of their own, which not every Python can have. */
 export const describeOpenaiServer = existsSync(join(root, '.cache/mlx-openai-server/requirements.sha256'))
-  ? describe
+  ? (name: string, tests: () => void) => describe(name, { timeout: 240_000 }, tests)
   : (name: string, tests: () => void) =>
       describe.skip(
         `${name} (skipped: no .cache/mlx-openai-server; bash tools/python/mlx-openai-server-setup.sh makes it)`,

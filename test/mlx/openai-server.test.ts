@@ -39,7 +39,7 @@ describeOpenaiServer('a model in mlx-openai-server', () => {
         serverModel('calls', 'lm', at('calls')),
       ),
     );
-  }, 180_000);
+  }, 300_000);
   afterAll(async () => {
     await server?.stop();
     await rm(directory, { recursive: true });

@@ -67,7 +67,9 @@ export function refusalOf(upstream: Upstream, status: number, retryAfter: string
   if (status === 504 || status === 408) {
     return { failure: new Failure('timeout', `${title} did not answer in time (${status})`), unwell: true };
   }
-  return { failure: new Failure('backend_failed', `${title} answered ${status}`), unwell: status >= 500 };
+  // Its own words are not for clients; a plugin that knows the server may read more out of them.
+  const failure = new Failure('backend_failed', `${title} answered ${status}`, { cause: messageOf(body) });
+  return { failure, unwell: status >= 500 };
 }
 
 /** What an upstream's own report of a failure, within a reply that began well, means for the client. */

@@ -88,9 +88,8 @@ export const openaiServers: Readonly<Record<OpenaiServerOptions['type'], Engine<
     async transcribe(request, post): Promise<Transcript> {
       const { bytes, contentType } = await encodeTranscription(request);
       const answer = (await post('/v1/audio/transcriptions', bytes, contentType).catch((thrown: unknown) => {
-        const { message } = Failure.from(thrown);
-        // ffmpeg's words follow, and the path of a file of ours.
-        if (!message.includes('Failed to load audio')) throw thrown;
+        // ffmpeg's words, and the path of a file there.
+        if (!String(Failure.from(thrown).cause).includes('Failed to load audio')) throw thrown;
         throw new Failure('media_rejected', 'the recording cannot be decoded', { param: 'file', cause: thrown });
       })) as { readonly text: string; readonly usage?: { readonly seconds?: number } };
       const seconds = answer.usage?.seconds;

@@ -137,15 +137,19 @@ export class ChildServer {
   async #listen(signal: AbortSignal): Promise<void> {
     const { port = freePort, title } = this.#program;
     for (let attempt = 1; ; attempt++) {
+      // Whatever ended before is no longer of interest, however late its end is noticed.
+      this.#process = undefined;
       this.#port = await port();
+      const command = await this.#program.command(this.#port);
+      signal.throwIfAborted();
       this.#doom = undefined;
       this.#ended = undefined;
       const said = Promise.withResolvers<'listening' | 'taken'>();
-      this.#run(await this.#program.command(this.#port), said.resolve);
+      const child = this.#run(command, said.resolve);
       const outcome = await this.#unlessEnded(said.promise, signal);
       if (outcome === 'listening') return;
       // It may hang now instead of ending: some servers do.
-      await this.#process?.kill();
+      await child.kill();
       if (attempt === portAttempts) {
         throw new Failure('backend_failed', `${title} found ${portAttempts} ports taken one after the other`);
       }
@@ -153,7 +157,7 @@ export class ChildServer {
     }
   }
 
-  #run(command: Command, said: (what: 'listening' | 'taken') => void): void {
+  #run(command: Command, said: (what: 'listening' | 'taken') => void): GuardedProcess {
     const program = this.#program;
     const port = this.#port;
     const output = new Output(program, (line) => {
@@ -186,6 +190,7 @@ export class ChildServer {
       if (this.#started && !this.#stopping) this.#died.resolve(this.#ended);
       for (const look of [...this.#looks]) look();
     });
+    return child;
   }
 
   /** Rejects when the child ends or the signal aborts before the work is done. */
