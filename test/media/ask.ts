@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 const goldens = new URL('../../plugins/sophon-tpu/test/goldens/img/', import.meta.url);
@@ -8,8 +7,6 @@ export const picture = (name: string): Buffer => readFileSync(new URL(name, gold
 
 export const dataUrl = (bytes: Uint8Array, mime = 'image/png'): string =>
   `data:${mime};base64,${Buffer.from(bytes).toString('base64')}`;
-
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 export const show = (url: string): object => ({ type: 'image_url', image_url: { url } });
 

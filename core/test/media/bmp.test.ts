@@ -1,6 +1,7 @@
-import { createRequire } from 'node:module';
 import { decodeImage, type Image } from '@backplane/core/media';
 import { Failure } from '@backplane/core/sdk';
+// @ts-expect-error: it has no types.
+import bmpJs from 'bmp-js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -8,7 +9,7 @@ interface BmpJs {
   /** `data`: alpha, blue, green, red. */
   decode(bytes: Buffer): { readonly width: number; readonly height: number; readonly data: Buffer };
 }
-const oracle = createRequire(import.meta.url)('bmp-js') as BmpJs;
+const oracle: BmpJs = bmpJs;
 
 const never = new AbortController().signal;
 const decode = (bytes: Uint8Array, pixels = 1_000_000): Promise<Image> =>
