@@ -31,6 +31,8 @@ test.each([
   ['core/src/instances/planted.ts', '../models/model.ts'],
   ['core/src/upstream/planted.ts', '../openai/sse.ts'],
   ['core/src/http/planted.ts', '../upstream/fleet.ts'],
+  ['core/src/http/planted.ts', '../media/sniff.ts'],
+  ['core/src/media/planted.ts', '../models/model.ts'],
   ['core/src/kernel/planted.ts', 'yaml'],
   ['core/src/models/planted.ts', 'piscina'],
   ['core/src/http/planted.ts', 'tsyringe'],
@@ -44,6 +46,7 @@ test.each([
 test.each([
   ['core/src/http/planted.ts', '../models/model.ts'],
   ['plugins/auth/src/planted.ts', '@backplane/core/sdk'],
+  ['plugins/auth/src/planted.ts', '@backplane/core/media'],
 ])('%s may import %s', async (path, source) => {
   expect(await plant(path, source)).not.toContain('noRestrictedImports');
 });
