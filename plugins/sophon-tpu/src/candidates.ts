@@ -1,0 +1,35 @@
+/** A token and how likely it is. */
+export interface Candidate {
+  readonly id: number;
+  readonly logit: number;
+}
+
+/** Above this many, sorting all is cheaper than keeping the best in order. */
+const longestList = 256;
+
+/** The likeliest tokens, likeliest first; of equal ones the lower id. */
+export function largest(logits: Float32Array, count: number): Candidate[] {
+  if (count > longestList) return sorted(logits, Number.NEGATIVE_INFINITY).slice(0, count);
+  const best: Candidate[] = [];
+  let least = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id] as number;
+    if (best.length === count && !(logit > least)) continue;
+    let at = best.length;
+    while (at > 0 && (best[at - 1] as Candidate).logit < logit) at--;
+    best.splice(at, 0, { id, logit });
+    if (best.length > count) best.pop();
+    if (best.length === count) least = (best[count - 1] as Candidate).logit;
+  }
+  return best;
+}
+
+/** All tokens whose logit is at least `least`, likeliest first. */
+export function sorted(logits: Float32Array, least: number): Candidate[] {
+  const found: Candidate[] = [];
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id] as number;
+    if (logit >= least && logit > Number.NEGATIVE_INFINITY) found.push({ id, logit });
+  }
+  return found.sort((a, b) => b.logit - a.logit || a.id - b.id);
+}

@@ -1,0 +1,140 @@
+import { Failure, type Sampling, type TokenLogprob } from '@backplane/core/sdk';
+import { type Candidate, largest, sorted } from './candidates.ts';
+import type { SamplingDefaults } from './model-config.ts';
+import { randomNumbers } from './random.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+/** Temperatures this low draw the likeliest token anyway. */
+const greedyBelow = 1e-4;
+/** Tokens less likely than the likeliest by this many powers of e are never drawn: together they are below 1 in 10^5. */
+const hopeless = 24;
+/** What OpenAI sends for a probability of 0. */
+const never = -9_999;
+
+/** How one answer's tokens are drawn. Order: penalties, bias, top_k, temperature, top_p, min_p. */
+export class Sampler {
+  readonly #request: Sampling;
+  readonly #temperature: number;
+  readonly #topP: number;
+  readonly #topK: number;
+  readonly #minP: number;
+  readonly #repetition: number;
+  readonly #bias: readonly (readonly [id: number, bias: number])[];
+  readonly #random: () => number;
+  /** All tokens so far, and how often each was generated. */
+  readonly #counts = new Map<number, number>();
+
+  /** What the request leaves open is as the model's own generation_config.json has it. */
+  constructor(request: Sampling, defaults: SamplingDefaults, prompt: Iterable<number>, vocabulary: number) {
+    this.#request = request;
+    this.#temperature = request.temperature ?? defaults.temperature ?? 1;
+    this.#topP = request.top_p ?? defaults.top_p ?? 1;
+    this.#topK = Math.max(0, request.top_k ?? defaults.top_k ?? 0);
+    this.#minP = request.min_p ?? 0;
+    this.#repetition = request.repetition_penalty ?? defaults.repetition_penalty ?? 1;
+    this.#bias = Object.entries(request.logit_bias ?? {}).map(([id, bias]) => [biased(id, vocabulary), bias]);
+    this.#random = randomNumbers(request.seed);
+    for (const id of prompt) this.#counts.set(id, 0);
+  }
+
+  /** Whether it must see the logits; else the likeliest token is all it asks for. */
+  get needsLogits(): boolean {
+    const { presence_penalty: presence = 0, frequency_penalty: frequency = 0, logprobs } = this.#request;
+    const penalised = this.#repetition !== 1 || presence !== 0 || frequency !== 0;
+    return this.#temperature >= greedyBelow || penalised || this.#bias.length > 0 || logprobs === true;
+  }
+
+  /** The next token. Changes the logits. */
+  draw(logits: Float32Array): number {
+    this.#adjust(logits);
+    if (this.#temperature < greedyBelow) return (largest(logits, 1)[0] as Candidate).id;
+    const candidates = this.#candidates(logits);
+    const top = (candidates[0] as Candidate).logit;
+    const weights = candidates.map(({ logit }) => Math.exp((logit - top) / this.#temperature));
+    const kept = this.#kept(weights);
+    let total = 0;
+    for (let index = 0; index < kept; index++) total += weights[index] as number;
+    let rest = this.#random() * total;
+    for (let index = 0; index < kept; index++) {
+      rest -= weights[index] as number;
+      if (rest < 0) return (candidates[index] as Candidate).id;
+    }
+    return (candidates[kept - 1] as Candidate).id;
+  }
+
+  /** Tells the penalties of a token that was drawn. */
+  drawn(id: number): void {
+    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+  }
+
+  #adjust(logits: Float32Array): void {
+    const { presence_penalty: presence = 0, frequency_penalty: frequency = 0 } = this.#request;
+    if (this.#repetition !== 1 || presence !== 0 || frequency !== 0) {
+      for (const [id, count] of this.#counts) {
+        const logit = logits[id] as number;
+        const repeated = logit < 0 ? logit * this.#repetition : logit / this.#repetition;
+        logits[id] = repeated - (count > 0 ? presence + frequency * count : 0);
+      }
+    }
+    for (const [id, bias] of this.#bias) logits[id] = (logits[id] as number) + bias;
+  }
+
+  #candidates(logits: Float32Array): Candidate[] {
+    if (this.#topK > 0) return largest(logits, this.#topK);
+    let top = Number.NEGATIVE_INFINITY;
+    for (const logit of logits) if (logit > top) top = logit;
+    return sorted(logits, top - hopeless * this.#temperature);
+  }
+
+  /** How many of the weights, which descend from 1, top_p and min_p leave. At least one. */
+  #kept(weights: readonly number[]): number {
+    let kept = weights.length;
+    if (this.#topP < 1) {
+      const enough = this.#topP * weights.reduce((sum, weight) => sum + weight, 0);
+      let sum = 0;
+      const last = weights.findIndex((weight) => {
+        sum += weight;
+        return sum >= enough;
+      });
+      kept = last + 1 || weights.length;
+    }
+    while (kept > 1 && (weights[kept - 1] as number) < this.#minP) kept--;
+    return Math.max(1, kept);
+  }
+}
+
+/** A token's natural log probability as the model has it, before penalties and temperature, and the likeliest beside it. */
+export class Logprobs {
+  readonly #tokenizer: Tokenizer;
+  readonly #logits: Float32Array;
+  readonly #shift: number;
+
+  /** Keeps a copy of the logits. */
+  constructor(logits: Float32Array, tokenizer: Tokenizer) {
+    this.#tokenizer = tokenizer;
+    this.#logits = logits.slice();
+    let top = Number.NEGATIVE_INFINITY;
+    for (const logit of logits) if (logit > top) top = logit;
+    let sum = 0;
+    for (const logit of logits) sum += Math.exp(logit - top);
+    this.#shift = top + Math.log(sum);
+  }
+
+  of(id: number, alternatives: number): TokenLogprob {
+    const top = alternatives > 0 ? largest(this.#logits, alternatives).map(({ id }) => this.#entry(id)) : [];
+    return { ...this.#entry(id), top_logprobs: top };
+  }
+
+  #entry(id: number): Omit<TokenLogprob, 'top_logprobs'> {
+    const bytes = this.#tokenizer.bytes(id) ?? new Uint8Array();
+    const logprob = Math.max(never, (this.#logits[id] as number) - this.#shift);
+    return { token: new TextDecoder().decode(bytes), logprob, bytes: [...bytes] };
+  }
+}
+
+function biased(name: string, vocabulary: number): number {
+  const id = Number(name);
+  if (Number.isInteger(id) && id >= 0 && id < vocabulary) return id;
+  const message = `logit_bias names the token ${name}, but this model's tokens are 0 to ${vocabulary - 1}.`;
+  throw new Failure('invalid_request', message, { param: 'logit_bias' });
+}
