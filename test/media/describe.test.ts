@@ -205,6 +205,19 @@ test('what one request uploads, another one does not find', async () => {
   expect(await refusal(chat)).toMatchObject({ status: 400, code: 'media_rejected' });
 });
 
+test('a model that is loaded on demand is loaded for it, where no other could be meant', async () => {
+  const lazy = `plugins: [./looker.ts]\nmodels: [{ id: lazy, backend: looker, isolation: inline, on_demand: {} }]\n`;
+  const other = await serve(lazy, { files: { 'looker.ts': looker } });
+  try {
+    const form = new FormData();
+    form.append('file', new Blob([image]));
+    const response = await fetch(`${other.url}/v1/media/describe`, { method: 'POST', body: form });
+    expect(await response.json()).toMatchObject({ model: 'lazy' });
+  } finally {
+    await other.stop();
+  }
+});
+
 describeWithFfmpeg('an uploaded video', () => {
   test('is described as one, whatever its name says', async () => {
     const video = clip({ as: 'avi', options: ['-c:v', 'mpeg4'] });

@@ -4,8 +4,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import mediaPlugin from '@backplane/media';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { describeWithFfmpeg } from '../../core/test/media/clips.ts';
 import { backplane, folder, type RunningServer, serve } from '../server.ts';
 import { picture } from './ask.ts';
 import { looker } from './looker.ts';
@@ -39,6 +40,28 @@ test('the curl command of docs/media.md is answered by a model that sees', async
   const { stdout } = await promisify(execFile)('bash', ['-c', program], options);
   const { choices } = JSON.parse(stdout) as { choices: [{ message: { content: string } }] };
   expect(choices[0].message.content).toMatch(/^image\/jpeg 128x96 \w+\nWhat is in this picture\?$/);
+});
+
+describe('backplane doctor', () => {
+  const doctor = async (path: string | undefined): Promise<string> => {
+    const config = `plugins: [./looker.ts, "@backplane/media"]\n${model}\n`;
+    const cwd = await folder({ 'looker.ts': looker, 'config.yaml': config });
+    try {
+      return (await backplane(['doctor', 'config.yaml'], { cwd, ...(path && { env: { PATH: path } }) })).stdout;
+    } finally {
+      await rm(cwd, { recursive: true });
+    }
+  };
+
+  test('says what to do where ffmpeg is missing', async () => {
+    expect(await doctor('/nowhere')).toMatch(/ffmpeg is not installed.*apt-get install ffmpeg/s);
+  });
+
+  describeWithFfmpeg('with ffmpeg', () => {
+    test('names its version', async () => {
+      expect(await doctor(undefined)).toMatch(/ffmpeg \d\S* decodes videos/);
+    });
+  });
 });
 
 interface Schema {
