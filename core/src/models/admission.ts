@@ -64,21 +64,23 @@ export class Admission {
     return this.#instances.some((instance) => instance !== than && instance.serving);
   }
 
-  /** Resolves with a slot. Throws `queue_full`, `not_ready`, or the signal's reason. */
-  async admit(applicant: Applicant, except?: SupervisedInstance): Promise<Lease> {
+  /** A slot, at once where one is free. Throws or rejects with `queue_full`, `not_ready`, or the signal's reason. */
+  admit(applicant: Applicant, except?: SupervisedInstance): Lease | Promise<Lease> {
     applicant.signal.throwIfAborted();
+    const { id } = applicant;
+    this.#emit({ type: 'queued', call: id, model: this.#model, backend: this.#backend });
+    const free = this.#queue.size === 0 ? this.#freest(except) : undefined;
+    return free ? this.#lease(hold(free), id, 0) : this.#waited(applicant, except);
+  }
+
+  async #waited(applicant: Applicant, except?: SupervisedInstance): Promise<Lease> {
     const begin = performance.now();
     const { id } = applicant;
-    const name = { call: id, model: this.#model, backend: this.#backend };
-    this.#emit({ type: 'queued', ...name });
-    const free = this.#queue.size === 0 ? this.#freest(except) : undefined;
     try {
-      const instance = free ? hold(free) : await this.#wait(applicant, except);
-      const waitedMs = performance.now() - begin;
-      this.#emit({ type: 'admitted', call: id, ...instance.name, waitedMs });
-      return this.#lease(instance, id, waitedMs);
+      const instance = await this.#wait(applicant, except);
+      return this.#lease(instance, id, performance.now() - begin);
     } catch (thrown) {
-      this.#emit({ type: 'dequeued', ...name });
+      this.#emit({ type: 'dequeued', call: id, model: this.#model, backend: this.#backend });
       throw thrown;
     }
   }
@@ -105,6 +107,8 @@ export class Admission {
   }
 
   #lease(instance: SupervisedInstance, call: string, waitedMs: number): Lease {
+    const { model, backend, instance: index } = instance.name;
+    this.#emit({ type: 'admitted', call, model, backend, instance: index, waitedMs });
     const generation = instance.generation;
     let held = true;
     return {
@@ -114,7 +118,7 @@ export class Admission {
         if (!held) return;
         held = false;
         if (generation === instance.generation) instance.busy--;
-        this.#emit({ type: 'released', call, ...instance.name });
+        this.#emit({ type: 'released', call, model, backend, instance: index });
         this.changed();
       },
     };

@@ -139,7 +139,8 @@ export class Model {
   ): AsyncGenerator<ChatEvent, void, undefined> {
     let broken: SupervisedInstance | undefined;
     for (;;) {
-      const lease = await this.#admit(call, broken);
+      const admitted = this.#admit(call, broken);
+      const lease = admitted instanceof Promise ? await admitted : admitted;
       const instance = lease.instance.instance as Required<Instance>;
       let output = false;
       let finished = false;
@@ -198,7 +199,8 @@ export class Model {
   ): Promise<T> {
     let broken: SupervisedInstance | undefined;
     for (;;) {
-      const lease = await this.#admit(call, broken);
+      const admitted = this.#admit(call, broken);
+      const lease = admitted instanceof Promise ? await admitted : admitted;
       try {
         return await attempt(lease.instance);
       } catch (thrown) {
@@ -218,20 +220,28 @@ export class Model {
     return instance;
   }
 
-  async #admit(call: ModelCall, except?: SupervisedInstance): Promise<Lease> {
+  /** At once where a slot is free: a promise more per call can be measured. */
+  #admit(call: ModelCall, except?: SupervisedInstance): Lease | Promise<Lease> {
     this.#residency?.want();
-    const lease = await this.#admission.admit(call, except);
+    const lease = this.#admission.admit(call, except);
+    return lease instanceof Promise ? lease.then((later) => this.#leased(later, call)) : this.#leased(lease, call);
+  }
+
+  #leased(lease: Lease, call: ModelCall): Lease {
     const { instance, waitedMs } = lease;
     call.admitted?.(instance.name.instance, waitedMs);
-    const released = Promise.withResolvers<void>();
-    const cancelled = (): void => instance.expectRelease(released.promise);
+    let released: PromiseWithResolvers<void> | undefined;
+    const cancelled = (): void => {
+      released = Promise.withResolvers();
+      instance.expectRelease(released.promise);
+    };
     call.signal.addEventListener('abort', cancelled, { once: true });
     return {
       instance,
       waitedMs,
       release: () => {
         call.signal.removeEventListener('abort', cancelled);
-        released.resolve();
+        released?.resolve();
         lease.release();
         this.#residency?.changed();
       },
