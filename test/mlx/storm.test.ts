@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { residentBytes } from '@backplane/core/upstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chat, stream } from '../chat.ts';
 import { writeScriptedMlx } from '../scripted/mlx.ts';
@@ -56,6 +58,10 @@ describeMlx('two mlx_lm.servers under a model', () => {
           outcomes.failed++;
         }
       };
+      // Once around, so that what is loaded and cached is there; then what 200 calls leave behind can be seen.
+      for (let number = 1; number <= 12; number++) await one(number);
+      const baseline = await memory(server);
+      Object.assign(outcomes, { whole: 0, left: 0, failed: 0 });
       let next = 0;
       const work = async (): Promise<void> => {
         while (next < 200) {
@@ -77,9 +83,25 @@ describeMlx('two mlx_lm.servers under a model', () => {
       for (const group of groups) expect(groupOf(group)).toEqual([]);
       // Nothing is held by calls that are over.
       await until(async () => (await chat(server.url, 'go')).ok);
+      await until(() => engines(server).length === 2);
+      const rest = await memory(server);
+      expect(rest.engines).toBeLessThan(baseline.engines * 1.25);
+      expect(rest.backplane).toBeLessThan(baseline.backplane + 64e6);
       const last = engines(server).map(({ group }) => group);
       expect(await server.stop()).toEqual({ code: 0, signal: null });
       for (const group of last) expect(groupOf(group)).toEqual([]);
     },
   );
 });
+
+/** What the server and its engines have in memory, bytes. */
+async function memory(server: {
+  readonly pid: number;
+}): Promise<{ readonly backplane: number; readonly engines: number }> {
+  const groups = await residentBytes();
+  const kilobytes = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(server.pid)], { encoding: 'utf8' }));
+  return {
+    backplane: kilobytes * 1_024,
+    engines: engines(server).reduce((sum, { group }) => sum + (groups.get(group) ?? 0), 0),
+  };
+}

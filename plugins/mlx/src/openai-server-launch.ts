@@ -31,17 +31,18 @@ export async function launchOpenaiServer(
   warmUp: { readonly path: string; readonly body: Uint8Array; readonly contentType?: string },
 ): Promise<Launched> {
   const { interpreter, options, signal } = launch;
-  const entry = await modelEntry(launch, await keysOf(interpreter, launch.version, signal));
+  const keys = await keysOf(interpreter, launch.version, signal);
   // Its configuration, and what it writes by itself.
   const folder = await mkdtemp(join(tmpdir(), 'backplane-mlx-'));
+  const entry = await modelEntry(launch, keys, folder).catch(async (thrown: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw thrown;
+  });
   const command = async (port: number): Promise<Command> => {
     const file = join(folder, 'config.yaml');
     const server = { host: '127.0.0.1', port, log_level: 'INFO', no_log_file: true };
     // JSON is YAML too.
-    await writeFile(
-      file,
-      JSON.stringify({ server, models: [{ ...entry, prompt_cache_dir: join(folder, 'prompts') }] }),
-    );
+    await writeFile(file, JSON.stringify({ server, models: [entry] }));
     await chmod(file, 0o600);
     return {
       file: interpreter,
@@ -91,10 +92,11 @@ async function keysOf(interpreter: string, version: string, signal: AbortSignal)
   );
 }
 
-/** A model as this version's configuration has it: what it does not know is left out, unless the operator asked for it. */
+/** A model as this version's configuration has it: what it does not know is left out, unless the operator asked for it. `folder`: for its files. */
 async function modelEntry(
   { options, directory, version }: Launch<OpenaiServerOptions>,
   keys: ReadonlySet<string>,
+  folder: string,
 ): Promise<{ readonly model_path: string }> {
   for (const key of Object.keys(options.arguments)) {
     if (keys.has(key)) continue;
@@ -110,6 +112,7 @@ async function modelEntry(
     // Until 1.6.
     max_concurrency: options.slots,
     prompt_cache_size: options.prompt_cache_size,
+    prompt_cache_dir: join(folder, 'prompts'),
     chat_template_file: at(options.chat_template),
     trust_remote_code: options.trust_remote_code,
     ...options.arguments,
