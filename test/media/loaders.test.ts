@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clip, describeWithFfmpeg } from '../../core/test/media/clips.ts';
 import { type RunningServer, serve } from '../server.ts';
 import { dataUrl, look, picture, seen, show } from './ask.ts';
+import { bmp } from './bombs.ts';
 import { looker } from './looker.ts';
 
 const config = (port: number): string => `
@@ -91,6 +92,13 @@ describe('the choices of one answer', () => {
     expect(said).toHaveLength(3);
     expect(asked - before).toBe(2);
   });
+});
+
+test('the choices of one answer each get the bytes of a picture that moves to a thread', async () => {
+  // Large enough to have memory of its own, which is moved and not copied.
+  const large = Buffer.concat([bmp(256, 256).subarray(0, 54), Buffer.alloc(256 * 256 * 3, 7)]);
+  const said = await seen(look(server.url, [show(dataUrl(large))], { model: 'thread', n: 3 }));
+  expect(said).toEqual(Array.from({ length: 3 }, () => expect.stringMatching(/^image\/bmp 256x256 /)));
 });
 
 test('a limit on the number of media holds for each prompt, not for all choices together', async () => {

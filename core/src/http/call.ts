@@ -44,7 +44,7 @@ export class ExchangeCall implements ModelCall {
   async media(url: string, before = 0): Promise<Media> {
     const upload = this.#upload;
     // A copy: whoever asks may transfer it away, and another instance may have to ask again.
-    if (upload && url === uploadUrl) return { ...upload, bytes: upload.bytes.slice() };
+    if (upload && url === uploadUrl) return { ...upload, bytes: new Uint8Array(upload.bytes) };
     return this.#around.media.load(url, this.signal, before);
   }
 

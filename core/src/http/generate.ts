@@ -22,7 +22,7 @@ export class Run {
   readonly #finishers: Finisher[] = [];
   readonly #usages: (Usage | undefined)[] = [];
   /** Media by their place in the prompt, when there is more than one choice. */
-  readonly #shared = new Map<number, { readonly url: string; readonly loading: Promise<Media> }>();
+  #shared: Map<number, { readonly url: string; readonly loading: Promise<Media> }> | undefined;
 
   constructor(model: Model, generation: Generation, call: ModelCall, reader: Reader) {
     this.#model = model;
@@ -92,13 +92,15 @@ export class Run {
   /** All choices are shown the same: it is loaded once. Each has bytes of its own, since they may be transferred away. */
   async #load(url: string, before: number): Promise<Media> {
     if (this.#generation.requests.length === 1) return this.#call.media(url, before);
+    this.#shared ??= new Map();
     let shared = this.#shared.get(before);
     if (shared?.url !== url) {
       shared = { url, loading: this.#call.media(url, before) };
       this.#shared.set(before, shared);
     }
     const media = await shared.loading;
-    return { ...media, bytes: media.bytes.slice() };
+    // Not by slice(), which of a Buffer is no copy.
+    return { ...media, bytes: new Uint8Array(media.bytes) };
   }
 
   async #give(choice: number, events: readonly ChatEvent[]): Promise<void> {
