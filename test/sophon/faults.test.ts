@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
-import { allocationsOfInstance, ask, describeStandIn, health, serveStandIn, whole } from './stand-in.ts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { allocationsOfInstance, ask, describeStandIn, endRest, health, serveStandIn, whole } from './stand-in.ts';
+
+// Several servers of several threads each.
+vi.setConfig({ testTimeout: 120_000 });
+afterEach(endRest);
 
 const clean = { code: 0, signal: null, report: { handles: 0, runtimes: 0, allocations: 0, breaches: {} } };
 
@@ -19,7 +23,7 @@ describeStandIn('when the chip fails an instance', () => {
     expect(await ask(server, 'one two')).toMatchObject({ status: 200, text: ' two two two' });
     const { instance, reason } = await server.line(({ state }) => state === 'failed');
     expect(reason).toMatch(says);
-    await server.line((line) => line.instance === instance && line.from === 'loading' && line.restart === true);
+    await server.line((line) => line.instance === instance && line.from === 'failed' && line.restart === true);
     await whole(server);
     expect((await health(server)).status).toBe('ok');
     expect(await server.end()).toMatchObject(clean);

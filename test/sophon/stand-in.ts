@@ -18,7 +18,7 @@ export const describeStandIn = built
       describe.skip(`${name} (skipped: the addon is not built; npm run build:native builds it)`, tests);
 
 /** Allocations of one instance: the memory of its networks, and what it asks for itself. */
-export const allocationsOfInstance = 23;
+export const allocationsOfInstance = 26;
 
 const prompt = 64;
 const sequence = 128;
@@ -77,12 +77,23 @@ export interface StandInServer extends RunningServer {
   end(): Promise<Exit & { readonly report: Report }>;
 }
 
+const running = new Set<RunningServer>();
+
+/** For tests that failed before they ended their server. */
+export async function endRest(): Promise<void> {
+  for (const server of running) await server.stop();
+  running.clear();
+}
+
 /** A server whose models, `m` with this many instances, run on the stand-ins. */
 export async function serveStandIn(instances: number, ...orders: readonly string[]): Promise<StandInServer> {
   const directory = await folder({});
-  const [model, libraries, control, report] = ['model', 'lib', 'control', 'report'].map((name) =>
-    join(directory, name),
-  ) as [string, string, string, string];
+  const libraries = join(root, '.cache/sophon/stand-in');
+  const [model, control, report] = ['model', 'control', 'report'].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
   execFileSync('bash', [join(plugin, 'test/stand-in/build.sh'), libraries], { stdio: 'inherit' });
   await mkdir(model);
   const files = {
@@ -101,7 +112,9 @@ export async function serveStandIn(instances: number, ...orders: readonly string
       `  - { id: m, backend: sophon, instances: ${instances}, restart: { backoff: 100ms, max_backoff: 200ms, limit: 100 }, options: ${options} }\n`,
     { env: { STAND_IN_CONTROL: control, STAND_IN_REPORT: report }, early: orders.length > 0 },
   );
+  running.add(server);
   const end = async () => {
+    running.delete(server);
     const exit = await server.stop();
     const seen = JSON.parse(readFileSync(report, 'utf8')) as Report;
     await rm(directory, { recursive: true });

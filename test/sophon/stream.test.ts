@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningServer } from '../server.ts';
-import { complete, describeSophon, expected, patience, post, request, serveSophon, sophonModel } from './simulator.ts';
+import {
+  complete,
+  describeSophon,
+  expectCase,
+  expected,
+  patience,
+  post,
+  request,
+  serveSophon,
+  sophonModel,
+} from './simulator.ts';
 
 interface Chunk {
   readonly choices: readonly [{ readonly delta: { readonly content?: string } }?];
@@ -43,16 +53,29 @@ describeSophon('on the simulator, a stream', () => {
         request('tiny', 'text', { max_tokens: 100, stream: true }),
         controller.signal,
       );
-      for await (const piece of response.body as AsyncIterable<Uint8Array>) {
-        if (!new TextDecoder().decode(piece).includes('"content":"')) continue;
-        controller.abort();
-        break;
-      }
+      const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+      for (let text = ''; !/"content":"\w/.test(text); ) text += new TextDecoder().decode((await reader.read()).value);
+      controller.abort();
       const line = await server.line(({ status }) => status === 499);
       // 100 tokens would be minutes; what was begun when the client went may end.
       expect(line.completion_tokens).toBeLessThan(4);
       const { choices } = await complete(server, request('tiny', 'text', { max_tokens: 2 }));
       expect(choices[0].message.content).toBe(expected('text', 2));
+    },
+    patience,
+  );
+
+  test(
+    'or while its prompt is computed: no token is, and the next answer is right',
+    async () => {
+      const controller = new AbortController();
+      const asked = post(server, request('tiny', 'image', { stream: true }), controller.signal);
+      await server.line(({ msg, pictures }) => msg === 'computing the prompt' && pictures === 1);
+      controller.abort();
+      await expect(asked).rejects.toThrow();
+      const line = await server.line(({ status, ttft_ms }) => status === 499 && ttft_ms === undefined);
+      expect(line).not.toHaveProperty('completion_tokens');
+      await expectCase(server, 'tiny', 'another text');
     },
     patience,
   );

@@ -35,7 +35,7 @@ export async function* generate(
     model.step(operations, call.cancelled);
   };
   const drawing = new Drawing(model, sampler, sampling);
-  const cachedTokens = await readPrompt(model, generation, drawing, run);
+  const cachedTokens = await readPrompt(model, generation, drawing, call, run);
   const reasoning = prompt.reasoning && { reasoning: true };
   yield { type: 'started', promptTokens: prompt.ids.length, cachedTokens, ...reasoning };
 
@@ -103,6 +103,7 @@ async function readPrompt(
   model: Model,
   { prompt, media }: Generation,
   drawing: Drawing,
+  call: Call,
   run: (operations: readonly Operation[]) => Promise<void>,
 ): Promise<number> {
   const { layout, memory, history } = model;
@@ -111,6 +112,8 @@ async function readPrompt(
   const shared = layout.blocksWithPast ? history.shared(prompt, digests) : 0;
   history.truncate(shared);
   const pictures = spans.filter(({ start }) => start >= shared);
+  const counts = { prompt_tokens: ids.length, cached_tokens: shared, pictures: pictures.length };
+  call.log.debug(counts, 'computing the prompt');
   await run(embed(layout, memory, ids.subarray(shared)));
   for (const span of pictures) await run(look(model, span, media, shared));
   for (let at = shared; at < ids.length; at += layout.chunk) {
