@@ -48,7 +48,7 @@ export async function checkBmodelDigest(path: string, expected: string, signal?:
 
 function refused(path: string, why: string): DeviceFault {
   return new DeviceFault(
-    `${path} cannot be loaded as a bmodel: ${why}. Name the whole .bmodel file, or copy it again.`,
+    `${path} cannot be loaded as a bmodel: ${why}. Name the whole .bmodel file, or copy it again`,
     {
       fault: 'bmodel',
       fatal: true,

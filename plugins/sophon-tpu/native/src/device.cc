@@ -40,7 +40,7 @@ std::shared_ptr<Device> Device::open(int id, int syncTimeoutMs) {
   const int there = count();
   if (id < 0 || id >= there) {
     throw Fault("device", nameOf(id) + " is not there: the driver has " + std::to_string(there) +
-                              ", counted from 0. Look at /dev/bm* and options.device.", true);
+                              ", counted from 0. Look at /dev/bm* and options.device", true);
   }
   std::shared_ptr<Device> device(new Device(id, syncTimeoutMs));
   registry()[id] = device;
@@ -123,7 +123,7 @@ void Device::requireAnswer() {
   if (before.empty()) return;
   const std::lock_guard<Turnstile> turn(turnstile_);
   if (!answers()) {
-    throw Fault("device", before + " It still does not answer, and is opened afresh once all its instances have closed.", true);
+    throw Fault("device", before + ". It still does not answer, and is opened afresh once all its instances have closed", true);
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   lost_.clear();
@@ -137,7 +137,7 @@ void Device::remember(const void* owner, std::vector<Range> ranges, bool allowOv
         if (mine.begin < theirs.end && theirs.begin < mine.end && !allowOverlap) {
           throw Fault("overlap",
                       "This libbmrt gives two instances the same activation memory, so their answers would mix. "
-                      "Use a libsophon that keeps memory apart, or one instance per process.", true);
+                      "Use a libsophon that keeps memory apart, or one instance per process", true);
         }
       }
     }

@@ -32,7 +32,7 @@ DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<De
 
 const std::shared_ptr<Device>& DeviceObject::device(Napi::Env env) const {
   return answer(env, [&]() -> const std::shared_ptr<Device>& {
-    if (!device_) throw Fault("usage", "This device was closed.");
+    if (!device_) throw Fault("usage", "This device was closed");
     return device_;
   });
 }

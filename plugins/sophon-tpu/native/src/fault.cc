@@ -22,12 +22,12 @@ namespace {
 
 Fault describe(abi::Status status, const std::string& said) {
   if (status == abi::kNoMemory) {
-    return Fault("memory", said + ". Run fewer instances or a smaller model, or give the TPU a larger heap.");
+    return Fault("memory", said + ". Run fewer instances or a smaller model, or give the TPU a larger heap");
   }
   if (status == abi::kTimeout) {
-    return Fault("timeout", said + ". The instance has to be opened again; bm-smi shows whether the chip still answers.", true);
+    return Fault("timeout", said + ". The instance has to be opened again; bm-smi shows whether the chip still answers", true);
   }
-  return Fault("device", said + ". The instance has to be opened again; dmesg and bm-smi show what the driver thinks.", true);
+  return Fault("device", said + ". The instance has to be opened again; dmesg and bm-smi show what the driver thinks", true);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ Library* resolveAll(void* bmlib, void* bmrt, const std::string& folder) {
   std::string list;
   for (const std::string& name : missing) list += (list.empty() ? "" : ", ") + name;
   throw Fault("library", "libbmlib and libbmrt of " + (folder.empty() ? "the loader's search" : folder) + " lack " + list +
-                             ". Install a libsophon that has them.", true);
+                             ". Install a libsophon that has them", true);
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ std::string loadLibraries(const std::vector<std::string>& folders) {
   if (loaded) {
     if (std::find(folders.begin(), folders.end(), loadedFrom) != folders.end()) return loadedFrom;
     throw Fault("library", "This process uses the libraries of " + loadedFrom +
-                               " already, and a process has one copy. Name one folder for all models.", true);
+                               " already, and a process has one copy. Name one folder for all models", true);
   }
   sendPrintsToStderr();
   std::string report;
@@ -90,12 +90,12 @@ std::string loadLibraries(const std::vector<std::string>& folders) {
     report += (report.empty() ? "" : "; ") + (folder.empty() ? "the loader's search" : folder) + " (" + why + ")";
   }
   throw Fault("library", "libbmlib.so.0 and libbmrt.so.1.0 were not found. Looked in: " + report +
-                             ". Install libsophon, or name their folder in options.libraries.", true);
+                             ". Install libsophon, or name their folder in options.libraries", true);
 }
 
 const Library& library() {
   const std::lock_guard<std::mutex> lock(mutex);
-  if (!loaded) throw Fault("usage", "No libraries are loaded: loadLibraries comes first.");
+  if (!loaded) throw Fault("usage", "No libraries are loaded: loadLibraries comes first");
   return *loaded;
 }
 

@@ -34,7 +34,7 @@ class Entry<Result(Arguments...)> {
  private:
   Fault failed(const std::string& what) const {
     return Fault("exception", std::string(name_) + " threw (" + what +
-                                  "). The instance has to be opened again; what the library printed is on stderr.", true);
+                                  "). The instance has to be opened again; what the library printed is on stderr", true);
   }
 
   const char* name_;

@@ -37,12 +37,12 @@ void Runtime::load(const std::string& bmodel) {
   const Library& l = library();
   const std::lock_guard<std::mutex> lock(lifecycle());
   pointer_ = l.bmrt_create(device_->handle());
-  if (!pointer_) throw Fault("device", "libbmrt made no runtime on the device: what it printed is on stderr.", true);
+  if (!pointer_) throw Fault("device", "libbmrt made no runtime on the device: what it printed is on stderr", true);
   if (unsafe_.shareMemory && l.bmrt_set_flags) l.bmrt_set_flags(pointer_, abi::kShareMem);
   if (!l.bmrt_load_bmodel(pointer_, bmodel.c_str())) {
     throw Fault("bmodel", "libbmrt did not load " + bmodel +
                               ": what it printed is on stderr. The usual reasons: a bmodel for another chip, a libbmrt "
-                              "older than the compiler that made it, or too little device memory.", true);
+                              "older than the compiler that made it, or too little device memory", true);
   }
   check(l.bm_thread_sync(device_->handle()), "bm_thread_sync", "Loading " + bmodel);
 }
@@ -57,7 +57,7 @@ void Runtime::readNetworks() {
   std::vector<Range> ranges;
   for (const std::string& name : all) {
     const abi::NetInfo* info = l.bmrt_get_network_info(pointer_, name.c_str());
-    if (!info) throw Fault("bmodel", "libbmrt names a network " + name + " and knows nothing of it.", true);
+    if (!info) throw Fault("bmodel", "libbmrt names a network " + name + " and knows nothing of it", true);
     Network network{name, info, {}};
     for (int stage = 0; stage < info->stage_num; ++stage) {
       std::vector<MemoryId> ids;
@@ -82,7 +82,7 @@ MemoryId Runtime::add(const abi::DeviceMem& memory, bool allocated) {
 
 MemoryId Runtime::allocate(uint64_t bytes) {
   requireUsable();
-  if (bytes == 0 || bytes > UINT32_MAX) throw Fault("usage", "Device memory comes in pieces of 1 byte to 4 GiB.");
+  if (bytes == 0 || bytes > UINT32_MAX) throw Fault("usage", "Device memory comes in pieces of 1 byte to 4 GiB");
   abi::DeviceMem memory{};
   check(library().bm_malloc_device_byte(device_->handle(), &memory, static_cast<unsigned>(bytes)), "bm_malloc_device_byte",
         "Allocating " + std::to_string(bytes) + " bytes of device memory");
@@ -92,7 +92,7 @@ MemoryId Runtime::allocate(uint64_t bytes) {
 void Runtime::free(MemoryId id) {
   const auto found = memories_.find(id);
   if (found == memories_.end() || !found->second.allocated) {
-    throw Fault("usage", "This memory was not allocated by this runtime, or is free already.");
+    throw Fault("usage", "This memory was not allocated by this runtime, or is free already");
   }
   const abi::DeviceMem memory = found->second.memory;
   memories_.erase(found);
@@ -105,7 +105,7 @@ const abi::DeviceMem* Runtime::memory(MemoryId id) const {
 }
 
 void Runtime::requireUsable() const {
-  if (!pointer_) throw Fault("usage", "This runtime was closed.", true);
+  if (!pointer_) throw Fault("usage", "This runtime was closed", true);
   if (!broken_.empty()) throw Fault("device", "This runtime can only be closed, since: " + broken_, true);
 }
 

@@ -60,7 +60,7 @@ HostBuffer bufferOf(const Napi::Value& value) {
   // Not by way of its ArrayBuffer, which may be a shared one.
   const napi_status status = napi_get_typedarray_info(value.Env(), value, &type, &buffer.bytes, &buffer.data, nullptr, nullptr);
   if (status == napi_ok && type == napi_uint8_array) return buffer;
-  throw Fault("usage", "A step takes host buffers as Uint8Array: src/program.ts makes them.");
+  throw Fault("usage", "A step takes host buffers as Uint8Array: src/program.ts makes them");
 }
 
 const int32_t* flagOf(const Napi::Value& value) {
@@ -69,7 +69,7 @@ const int32_t* flagOf(const Napi::Value& value) {
   void* data = nullptr;
   const napi_status status = napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
   if (status == napi_ok && type == napi_int32_array && length > 0) return static_cast<const int32_t*>(data);
-  throw Fault("usage", "A step is cancelled through an Int32Array.");
+  throw Fault("usage", "A step is cancelled through an Int32Array");
 }
 
 bool flag(const Napi::Object& object, const char* name) { return object.Get(name).ToBoolean().Value(); }
@@ -99,7 +99,7 @@ RuntimeObject::RuntimeObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
 
 Runtime& RuntimeObject::runtime(Napi::Env env) const {
   return answer(env, [&]() -> Runtime& {
-    if (!runtime_) throw Fault("usage", "This runtime was closed.", true);
+    if (!runtime_) throw Fault("usage", "This runtime was closed", true);
     return *runtime_;
   });
 }

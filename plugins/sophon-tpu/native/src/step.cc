@@ -27,7 +27,7 @@ void Step::perform(Runtime& runtime, const int32_t* cancel) {
       // What runs now must be over before others have the device, and before this memory is used again.
       settle(runtime);
       throw Fault("cancelled", "The step was cancelled before operation " + std::to_string(current_) + " of " +
-                                   std::to_string(operations_.size()) + ".");
+                                   std::to_string(operations_.size()));
     }
     execute(runtime, operations_[current_]);
   }
@@ -79,7 +79,7 @@ void Step::launch(Runtime& runtime, const Operation& operation) {
     if (!launched) {
       settle(runtime);
       throw Fault("launch", "libbmrt refused to launch " + network.name +
-                                ": what it printed is on stderr. The instance has to be opened again.", true);
+                                ": what it printed is on stderr. The instance has to be opened again", true);
     }
   } catch (Fault& fault) {
     if (fault.network.empty()) fault.network = network.name;

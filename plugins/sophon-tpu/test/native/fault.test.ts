@@ -9,31 +9,31 @@ describeNative('a fault of the device', () => {
       name: 'a launch that is refused',
       orders: 'fail bmrt_launch_tensor_ex@second false 1',
       thrown: { fault: 'launch', operation: 2, network: 'second' },
-      says: 'libbmrt refused to launch second: what it printed is on stderr. The instance has to be opened again.',
+      says: 'libbmrt refused to launch second: what it printed is on stderr. The instance has to be opened again',
     },
     {
       name: 'a sync that fails',
       orders: 'fail bm_thread_sync 2 1',
       thrown: { fault: 'device', status: 2, operation: 3, network: 'first' },
-      says: 'Running first and what followed it failed: bm_thread_sync returned status 2, failure. The instance has to be opened again; dmesg and bm-smi show what the driver thinks.',
+      says: 'Running first and what followed it failed: bm_thread_sync returned status 2, failure. The instance has to be opened again; dmesg and bm-smi show what the driver thinks',
     },
     {
       name: 'a sync that times out',
       orders: 'fail bm_thread_sync 3 1',
       thrown: { fault: 'timeout', status: 3, operation: 3, network: 'first' },
-      says: 'Running first and what followed it failed: bm_thread_sync returned status 3, timeout. The instance has to be opened again; bm-smi shows whether the chip still answers.',
+      says: 'Running first and what followed it failed: bm_thread_sync returned status 3, timeout. The instance has to be opened again; bm-smi shows whether the chip still answers',
     },
     {
       name: 'a C++ exception',
       orders: 'fail bmrt_launch_tensor_ex@first throw 1',
       thrown: { fault: 'exception', operation: 1, network: 'first' },
-      says: 'bmrt_launch_tensor_ex threw (BMRuntime internal error.). The instance has to be opened again; what the library printed is on stderr.',
+      says: 'bmrt_launch_tensor_ex threw (BMRuntime internal error.). The instance has to be opened again; what the library printed is on stderr',
     },
     {
       name: 'a copy that fails',
       orders: 'fail bm_memcpy_d2s_partial_offset 7 1',
       thrown: { fault: 'device', status: 7, operation: 3 },
-      says: 'Copying from the device failed: bm_memcpy_d2s_partial_offset returned status 7, the device is busy. The instance has to be opened again; dmesg and bm-smi show what the driver thinks.',
+      says: 'Copying from the device failed: bm_memcpy_d2s_partial_offset returned status 7, the device is busy. The instance has to be opened again; dmesg and bm-smi show what the driver thinks',
     },
   ])('$name ends that runtime with a sentence; the others go on, and a new one takes its place', async (one) => {
     const { results, code, report } = await play([
@@ -65,7 +65,7 @@ describeNative('a fault of the device', () => {
     ]);
     expect(results[2]).toEqual({
       message:
-        'Allocating 4096 bytes of device memory failed: bm_malloc_device_byte returned status 5, no device memory left. Run fewer instances or a smaller model, or give the TPU a larger heap.',
+        'Allocating 4096 bytes of device memory failed: bm_malloc_device_byte returned status 5, no device memory left. Run fewer instances or a smaller model, or give the TPU a larger heap',
       fault: 'memory',
       fatal: false,
       status: 5,

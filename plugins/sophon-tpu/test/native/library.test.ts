@@ -18,7 +18,7 @@ describeNative('what the addon needs', () => {
       /^libbmlib\.so\.0 and libbmrt\.so\.1\.0 were not found\. Looked in: \/opt\/sophon\/libsophon-current\/lib \(/,
     );
     expect(message).toMatch(
-      /; the loader's search \(.*\)\. Install libsophon, or name their folder in options\.libraries\.$/,
+      /; the loader's search \(.*\)\. Install libsophon, or name their folder in options\.libraries$/,
     );
   });
 
@@ -42,7 +42,7 @@ describeNative('what the addon needs', () => {
         input: source,
       });
       expect(await says({ BACKPLANE_SOPHON_LIBRARIES: folder })).toBe(
-        `libbmlib and libbmrt of ${folder} lack bmrt_destroy, bmrt_load_bmodel, bmrt_get_network_number, bmrt_get_network_names, bmrt_get_network_info, bmrt_launch_tensor_ex. Install a libsophon that has them.`,
+        `libbmlib and libbmrt of ${folder} lack bmrt_destroy, bmrt_load_bmodel, bmrt_get_network_number, bmrt_get_network_names, bmrt_get_network_info, bmrt_launch_tensor_ex. Install a libsophon that has them`,
       );
     } finally {
       await rm(folder, { recursive: true });
@@ -51,7 +51,7 @@ describeNative('what the addon needs', () => {
 
   test('includes the addon itself, with the command that builds it', async () => {
     expect(await says({ BACKPLANE_SOPHON_ADDON: '/nowhere/sophon.node' })).toBe(
-      'The native addon /nowhere/sophon.node is not there: it was not built. Run npm run build:native, which needs g++.',
+      'The native addon /nowhere/sophon.node is not there: it was not built. Run npm run build:native, which needs g++',
     );
   });
 
@@ -65,7 +65,7 @@ describeNative('what the addon needs', () => {
     const { results } = await play(['device 4']);
     expect(results[0]).toMatchObject({
       fault: 'device',
-      message: 'Device 4 is not there: the driver has 1, counted from 0. Look at /dev/bm* and options.device.',
+      message: 'Device 4 is not there: the driver has 1, counted from 0. Look at /dev/bm* and options.device',
     });
   });
 

@@ -22,7 +22,7 @@ describeNative('a device that stops answering', () => {
     expect(results[6]).toMatchObject({
       fault: 'device',
       message: expect.stringMatching(
-        /It still does not answer, and is opened afresh once all its instances have closed\.$/,
+        /It still does not answer, and is opened afresh once all its instances have closed$/,
       ),
     });
     expect(results.slice(8)).toEqual(['done', 'answers', [11, 12, 13, 14], [12, 13, 14, 15]]);

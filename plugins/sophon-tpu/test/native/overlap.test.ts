@@ -11,7 +11,7 @@ describeNative('memory of two runtimes', () => {
     );
     expect(results[1]).toEqual({
       message:
-        'This libbmrt gives two instances the same activation memory, so their answers would mix. Use a libsophon that keeps memory apart, or one instance per process.',
+        'This libbmrt gives two instances the same activation memory, so their answers would mix. Use a libsophon that keeps memory apart, or one instance per process',
       fault: 'overlap',
       fatal: true,
     });

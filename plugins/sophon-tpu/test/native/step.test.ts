@@ -115,7 +115,7 @@ describeNative('a step', () => {
       { orders: 'hold bmrt_launch_tensor_ex@first' },
     );
     expect(results[2]).toEqual({
-      message: 'The step was cancelled before operation 2 of 4.',
+      message: 'The step was cancelled before operation 2 of 4',
       fault: 'cancelled',
       fatal: false,
       operation: 2,

@@ -36,8 +36,8 @@ describeNative('a thread', () => {
   test('may close twice, and is told that what it closed is closed', async () => {
     const { results, report, code } = await play(['open a', 'close a', 'close a', 'step a', 'leave', 'leave', 'chip']);
     expect(results.slice(1, 3)).toEqual(['done', 'done']);
-    expect(results[3]).toMatchObject({ fault: 'usage', message: 'This runtime was closed.' });
-    expect(results[6]).toMatchObject({ fault: 'usage', message: 'This device was closed.' });
+    expect(results[3]).toMatchObject({ fault: 'usage', message: 'This runtime was closed' });
+    expect(results[6]).toMatchObject({ fault: 'usage', message: 'This device was closed' });
     expect(report).toMatchObject(nothingLeft);
     expect(code).toBe(0);
   });
