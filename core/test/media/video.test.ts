@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeVideo, sniff, type VideoInfo, type VideoLimits } from '@backplane/core/media';
@@ -13,6 +13,20 @@ const leftovers = (): string[] =>
   readdirSync(tmpdir())
     .filter((name) => name.startsWith(`backplane-media-${process.pid}-`))
     .flatMap((name) => readdirSync(join(tmpdir(), name)));
+
+/** Which of ffmpeg's programs this process runs, as Linux tells it. */
+function children(): string[] {
+  const ids = readdirSync('/proc/self/task').flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+  );
+  return ids
+    .flatMap((id) => (existsSync(`/proc/${id}/comm`) ? [readFileSync(`/proc/${id}/comm`, 'utf8').trim()] : []))
+    .filter((name) => name.startsWith('ff'));
+}
+
+async function waitUntil(happened: () => boolean): Promise<void> {
+  while (!happened()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
 
 const h264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'];
 const kinds: readonly (Clip & { readonly mime: string; readonly name: string })[] = [
@@ -92,6 +106,18 @@ describeWithFfmpeg('a video', () => {
       code: 'media_rejected',
       message: expect.stringContaining('(0.001 s)'),
     });
+  });
+
+  test.runIf(process.platform === 'linux')('whose caller goes while it is decoded is decoded no further', async () => {
+    const long = clip({ as: 'mkv', frames: 250, options: ['-vf', 'scale=1920:1280', ...h264] });
+    const gone = new AbortController();
+    const reason = new Error('gone');
+    const decoding = decode(long, ({ frames }) => [frames - 1], {}, gone.signal);
+    await waitUntil(() => children().includes('ffmpeg'));
+    gone.abort(reason);
+    await expect(decoding).rejects.toBe(reason);
+    expect(children()).toEqual([]);
+    expect(leftovers()).toEqual([]);
   });
 
   test('whose caller has gone is given up for that reason', async () => {

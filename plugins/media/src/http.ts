@@ -71,7 +71,7 @@ export class HttpReader {
     if (!(schemes as readonly string[]).includes(url.protocol.slice(0, -1))) {
       throw new Rejection(
         'not_allowed',
-        `The media URL leads to ${url.protocol} URLs, which this server does not load.`,
+        `The media URL leads to ${url.protocol.slice(0, 32)} URLs, which this server does not load.`,
       );
     }
     if (url.username !== '' || url.password !== '') {
