@@ -5,9 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Program, programsOf } from './clients/programs.ts';
 import { describeWithPython, execute, python } from './clients/python.ts';
 import { fitted, serveExample } from './examples/example.ts';
+import { key as boxKey, serveBox } from './examples/sophon-se7.ts';
 import { startUpstream, type UpstreamServer } from './examples/upstreams.ts';
 import { describeMlx, python as mlx, tinyMlx } from './mlx/engine.ts';
 import { folder, type RunningServer, serve } from './server.ts';
+import { describeSophon } from './sophon/simulator.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -23,6 +25,8 @@ interface Page {
   readonly path: string;
   /** Says whether what it needs is here, as `describe` or one that skips; absent: `describe`. */
   readonly where?: (name: string, tests: () => void) => unknown;
+  /** What a program and the start may take, ms; absent: what vitest gives. */
+  readonly patience?: number;
   /** First lines of blocks that no test can run: what installs, starts another product, or needs its addresses. */
   readonly notPrograms: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -49,6 +53,9 @@ async function upstream(upstreams: UpstreamServer[], model: string, key?: string
 }
 
 const key = 'sk-the-key-of-the-service';
+
+const boxMedia = await folder({});
+afterAll(() => rm(boxMedia, { recursive: true }));
 
 const pages: readonly Page[] = [
   {
@@ -91,16 +98,24 @@ const pages: readonly Page[] = [
     notPrograms: ['vllm serve', 'export VLLM_URL'],
     start: async (upstreams) => serveExample('qwen3-32b.yaml', { VLLM_URL: await upstream(upstreams, 'Qwen3-32B') }),
   },
+  {
+    path: 'docs/deployments/e-sophon-se7.md',
+    where: describeSophon,
+    patience: 180_000,
+    notPrograms: ['git clone', 'export API_KEY', 'node_modules/.bin/node'],
+    env: { API_KEY: boxKey, MEDIA_DIR: boxMedia },
+    start: () => serveBox(boxMedia),
+  },
 ];
 
-function runPrograms({ path, notPrograms, env = {}, start }: Page): void {
+function runPrograms({ path, notPrograms, env = {}, patience, start }: Page): void {
   let directory: string;
   let server: RunningServer;
   const upstreams: UpstreamServer[] = [];
   beforeAll(async () => {
     directory = await folder({});
     server = await start(upstreams);
-  });
+  }, patience);
   afterAll(async () => {
     await server?.stop();
     await Promise.all(upstreams.map((each) => each.stop()));
@@ -109,7 +124,7 @@ function runPrograms({ path, notPrograms, env = {}, start }: Page): void {
 
   const run = async ({ language, code }: Program): Promise<void> => {
     const [command, file] = commands[language] as readonly [string, string];
-    const here = code.replaceAll(/127\.0\.0\.1:8(?:787|000)/g, new URL(server.url).host);
+    const here = code.replaceAll(/127\.0\.0\.1:8(?:787|000|899)/g, new URL(server.url).host);
     expect(here, 'the address of the server').not.toBe(code);
     await writeFile(join(directory, file), here);
     const ended = await execute(command, [file], directory, env);
@@ -132,11 +147,11 @@ function runPrograms({ path, notPrograms, env = {}, start }: Page): void {
   });
 
   const plain = programs.filter(({ language }) => language !== 'python');
-  test.each(plain.map((each) => [...name(each), each] as const))('%s', (_name, program) => run(program));
+  test.each(plain.map((each) => [...name(each), each] as const))('%s', (_name, program) => run(program), patience);
 
   describeWithPython('with Python', () => {
     const inPython = programs.filter(({ language }) => language === 'python');
-    test.each(inPython.map((each) => [...name(each), each] as const))('%s', (_name, program) => run(program));
+    test.each(inPython.map((each) => [...name(each), each] as const))('%s', (_name, program) => run(program), patience);
   });
 }
 

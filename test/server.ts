@@ -42,6 +42,8 @@ export interface ServeOptions {
   /** Further files beside config.yaml, e.g. a plugin. */
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Headers with a key, where /ready asks for one. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Resolve when the port is open, not when the models have loaded. */
   readonly early?: boolean;
 }
@@ -126,7 +128,8 @@ export async function serve(config: string, options: ServeOptions = {}): Promise
     },
   };
   if (!options.early) {
-    while (!(await fetch(`${server.url}/ready`)).ok) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (!(await fetch(`${server.url}/ready`, { headers: options.headers ?? {} })).ok)
+      await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return server;
 }

@@ -68,7 +68,7 @@ export class OldDocument {
 function aimed(code: string, server: RunningServer): string {
   const { host, port } = new URL(server.url);
   return code
-    .replaceAll(/(?:localhost|127\.0\.0\.1|172\.32\.1\.6[123]):8(?:787|000)/g, host)
+    .replaceAll(/(?:localhost|127\.0\.0\.1|172\.32\.1\.6[123]):8(?:787|000|899)/g, host)
     .replaceAll(/(\{\$\w+\}|\$\{\w+\}):8000/gi, `$1:${port}`);
 }
 

@@ -11,16 +11,20 @@ export function fitted(text: string): string {
     .replace(/^( +)prompt_cache_size: 10$/m, '$&\n$1context_length: 4096');
 }
 
-/** Serves a file of examples/ as it is, on a free port instead of its own. `edit`: what else must differ in a test. */
+/**
+ * Serves a file of examples/ as it is, on a free port instead of its own. `edit`: what else must differ in a test.
+ * `headers`: with a key, where /ready asks for one.
+ */
 export async function serveExample(
   name: string,
   env: Readonly<Record<string, string>>,
   edit: (text: string) => string = (text) => text,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<RunningServer> {
   const text = await readFile(new URL(`../../examples/${name}`, import.meta.url), 'utf8');
   const moved = text.replace(/^ {2}port: \d+\b/m, '  port: 0');
   if (moved === text) throw new Error(`${name} has no port to replace`);
-  const server = await serve(edit(moved), { env });
+  const server = await serve(edit(moved), { env, headers });
   // It listens on every address; clients need one.
   return { ...server, url: server.url.replace('0.0.0.0', '127.0.0.1') };
 }
