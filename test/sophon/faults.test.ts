@@ -1,94 +1,105 @@
-import { afterEach, expect, test, vi } from 'vitest';
-import { allocationsOfInstance, ask, describeStandIn, endRest, health, serveStandIn, whole } from './stand-in.ts';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { describeNative, standIn } from '../../plugins/sophon-tpu/test/native/setup.ts';
+import { echoFolder } from '../../plugins/sophon-tpu/test/stand-in/qwen.ts';
+import { type RunningServer, serve } from '../server.ts';
 
-// Several servers of several threads each.
-vi.setConfig({ testTimeout: 120_000 });
-afterEach(endRest);
+/** Backplane on the stand-in libraries, which fail on request, with a model that repeats its prompt's last token. */
+async function serveEcho(instances: number) {
+  const folder = await echoFolder();
+  onTestFinished(() => folder.remove());
+  const control = join(folder.path, 'control');
+  const order = (...orders: readonly string[]) => writeFile(control, orders.join('\n'));
+  await order();
+  const restart = 'restart: { backoff: 20ms, max_backoff: 100ms, limit: 100 }';
+  const options = `{ model_dir: ${folder.path}, libraries: ${standIn()} }`;
+  const config = `plugins: ["@backplane/sophon-tpu"]\nlog: { level: debug }\nmodels:\n  - { id: echo, backend: sophon, instances: ${instances}, ${restart}, options: ${options} }\n`;
+  const report = join(folder.path, 'report');
+  const server = await serve(config, { env: { STAND_IN_CONTROL: control, STAND_IN_REPORT: report } });
+  return { server, order, control, report };
+}
 
-const clean = { code: 0, signal: null, report: { handles: 0, runtimes: 0, allocations: 0, breaches: {} } };
+function ask(server: RunningServer, more: object = {}, signal?: AbortSignal): Promise<Response> {
+  const body = { model: 'echo', messages: [{ role: 'user', content: 'hi' }], max_tokens: 3, ...more };
+  return fetch(`${server.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    ...(signal && { signal }),
+  });
+}
 
-describeStandIn('when the chip fails an instance', () => {
-  test.each([
-    ['refuses a launch', 'fail bmrt_launch_tensor_ex@lm_head false 1', /libbmrt refused to launch lm_head/],
-    ['fails a sync', 'fail bm_thread_sync 2 1', /bm_thread_sync returned status 2, failure/],
-    [
-      'makes the library throw',
-      'fail bmrt_launch_tensor_ex throw 1',
-      /bmrt_launch_tensor_ex threw \(BMRuntime internal/,
-    ],
-  ])('and %s, another answers, the log says why, and the instance is opened again', async (_, order, says) => {
-    const server = await serveStandIn(2);
-    await whole(server);
-    await server.order(order);
-    expect(await ask(server, 'one two')).toMatchObject({ status: 200, text: ' two two two' });
-    const { instance, reason } = await server.line(({ state }) => state === 'failed');
-    expect(reason).toMatch(says);
-    await server.line((line) => line.instance === instance && line.from === 'failed' && line.restart === true);
-    await whole(server);
-    expect((await health(server)).status).toBe('ok');
-    expect(await server.end()).toMatchObject(clean);
+async function answer(server: RunningServer): Promise<string> {
+  const { choices } = (await (await ask(server)).json()) as { choices: [{ message: { content: string } }] };
+  return choices[0].message.content;
+}
+
+/** Resolves when the instance has gone through these states, in this order. */
+async function went(server: RunningServer, ...states: readonly string[]): Promise<void> {
+  await server.line(() => {
+    let at = 0;
+    for (const { state } of server.lines) if (state === states[at]) at++;
+    return at === states.length;
+  });
+}
+
+/** The stand-in ends the process with 255 where a handle, a runtime or memory was left. */
+async function endsClean(server: RunningServer): Promise<void> {
+  expect(await server.stop()).toEqual({ code: 0, signal: null });
+}
+
+describeNative('a chip that fails', () => {
+  test('fails the call with a sentence, and its instance is opened again and answers', async () => {
+    const { server, order } = await serveEcho(1);
+    expect(await answer(server)).toBe('\n\n\n');
+    await order('fail bmrt_launch_tensor_ex@block_1 false 1');
+    const response = await ask(server);
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({
+      error: { code: 'backend_failed', message: expect.stringMatching(/^instance 0 of echo failed: .*block_1/) },
+    });
+    await went(server, 'ready', 'failed', 'loading', 'ready');
+    expect(await answer(server)).toBe('\n\n\n');
+    await endsClean(server);
   });
 
-  test('and there is no other, the client is told what happened, and the next waits for it to be opened again', async () => {
-    const server = await serveStandIn(1);
-    await server.order('fail bm_memcpy_d2s_partial_offset 2 1');
-    const answer = await ask(server, 'one two');
-    expect(answer.status).toBe(502);
-    expect(answer.error).toBe(
-      'instance 0 of m failed: Copying from the device failed: bm_memcpy_d2s_partial_offset returned status 2, failure. The instance has to be opened again; dmesg and bm-smi show what the driver thinks',
-    );
-    expect(await ask(server, 'three')).toMatchObject({ status: 200, text: 'threethreethree' });
-    expect(await server.end()).toMatchObject(clean);
+  test('costs a call nothing where another instance is there: it answers instead', async () => {
+    const { server, order } = await serveEcho(2);
+    await order('fail bmrt_launch_tensor_ex@block_1 throw 1');
+    expect(await answer(server)).toBe('\n\n\n');
+    await went(server, 'failed', 'loading', 'ready');
+    await endsClean(server);
   });
 
-  test('and does not answer in time, the client gets 504 and the others go on', async () => {
-    const server = await serveStandIn(2);
-    await whole(server);
-    await server.order('fail bm_thread_sync 3 1');
-    const answer = await ask(server, 'one two');
-    expect(answer).toMatchObject({ status: 504, error: expect.stringContaining('status 3, timeout') });
-    expect((await ask(server, 'one two')).status).toBe(200);
-    await whole(server);
-    expect(await server.end()).toMatchObject(clean);
+  test('and is lost is opened again and again, until it is back', async () => {
+    const { server, order } = await serveEcho(1);
+    await order('lost');
+    expect((await ask(server)).status).toBe(502);
+    await went(server, 'failed', 'loading', 'failed', 'loading', 'failed');
+    const reasons = server.lines.flatMap(({ state, reason }) => (state === 'failed' ? [String(reason)] : []));
+    expect(reasons.at(-1)).toMatch(/^Opening device 0 failed: .* it starts again in /);
+    await order();
+    await went(server, 'failed', 'loading', 'ready');
+    expect(await answer(server)).toBe('\n\n\n');
+    await endsClean(server);
   });
 
-  test('and is slow, the others come to their turns', async () => {
-    const server = await serveStandIn(2);
-    await whole(server);
-    await server.order('slow bmrt_launch_tensor_ex 50');
-    const answers = await Promise.all([ask(server, 'one two', 6), ask(server, 'three', 2)]);
-    expect(answers.map(({ text }) => text)).toEqual([' two two two two two two', 'threethree']);
-    expect(await server.end()).toMatchObject(clean);
-  });
-});
-
-describeStandIn('when the chip is lost', () => {
-  test('all its instances are failed, idle ones too, and /health says why; when it is back they serve', async () => {
-    const server = await serveStandIn(3);
-    await whole(server);
-    await server.order('lost');
-    expect((await ask(server, 'one two')).status).toBe(502);
-    for (const instance of [0, 1, 2]) {
-      const line = await server.line((one) => one.instance === instance && one.state === 'failed');
-      expect(line.reason).toMatch(/returned status 2, failure|Device 0 stopped answering/);
-    }
-    expect((await health(server)).status).not.toBe('ok');
-    await server.order();
-    await whole(server);
-    expect(await ask(server, 'one two')).toMatchObject({ status: 200, text: ' two two two' });
-    expect(await server.end()).toMatchObject(clean);
-  });
-});
-
-describeStandIn('when the chip has no memory for another instance', () => {
-  test('those that fit serve, the other says so and starts when there is room', async () => {
-    // One more for the device's own question, and room for one instance and a half.
-    const server = await serveStandIn(2, `limit ${1 + Math.floor(allocationsOfInstance * 1.5)}`);
-    const failed = await server.line(({ state }) => state === 'failed');
-    expect(failed.reason).toMatch(/no device memory left|bmrt_load_bmodel threw/);
-    expect(await ask(server, 'one two')).toMatchObject({ status: 200, text: ' two two two' });
-    await server.order();
-    await whole(server);
-    expect(await server.end()).toMatchObject(clean);
+  test('computes no further layer of a prompt whose client has gone', async () => {
+    const { server, order, control, report } = await serveEcho(1);
+    await order('hold bmrt_launch_tensor_ex@block_0');
+    const controller = new AbortController();
+    const asked = ask(server, {}, controller.signal);
+    await expect.poll(() => existsSync(`${control}.held`), { timeout: 20_000 }).toBe(true);
+    controller.abort();
+    await expect(asked).rejects.toThrow();
+    // The server has seen the end of that connection when it answers on later ones.
+    for (let at = 0; at < 3; at++) await fetch(`${server.url}/health`);
+    await order();
+    await server.line(({ status }) => status === 499);
+    await endsClean(server);
+    const { launches } = JSON.parse(await readFile(report, 'utf8')) as { launches: string[] };
+    expect(launches).toEqual(['0:embedding', '0:block_0']);
   });
 });

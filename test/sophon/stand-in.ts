@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,13 +9,13 @@ import { type Exit, folder, type RunningServer, serve } from '../server.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const plugin = join(root, 'plugins/sophon-tpu');
-const built = existsSync(join(plugin, 'native/build/sophon.node'));
+const able = existsSync(join(plugin, 'native/build/sophon.node')) && spawnSync('g++', ['--version']).status === 0;
 
 /** Tests that need the addon, and neither a chip nor the simulator. */
-export const describeStandIn = built
+export const describeStandIn = able
   ? describe
   : (name: string, tests: () => void) =>
-      describe.skip(`${name} (skipped: the addon is not built; npm run build:native builds it)`, tests);
+      describe.skip(`${name} (skipped: no g++, or the addon is not built; npm run build:native builds it)`, tests);
 
 /** Allocations of one instance: the memory of its networks, and what it asks for itself. */
 export const allocationsOfInstance = 26;
