@@ -17,7 +17,9 @@ addon_api=$(package node-addon-api)
 api_headers=$(package node-api-headers)
 
 name=sophon
-flags=(-std=c++17 -O2 -g1 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -pthread)
+flags=(-std=c++17 -O2 -g1 -Wall -Wextra -fPIC -fvisibility=hidden -shared -pthread)
+# Elsewhere another compiler may warn of something new; that must not keep anybody from a working addon.
+if [ "${CI:-}" = true ]; then flags+=(-Werror); fi
 if [ "${SANITIZE:-}" = address ]; then
   name=sophon-asan
   flags+=(-fsanitize=address -fno-omit-frame-pointer)

@@ -257,10 +257,10 @@ function loadAddon(): Addon {
     return createRequire(import.meta.url)(file) as Addon;
   } catch (thrown) {
     const why = (thrown as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? 'it was not built' : String(thrown);
-    throw new DeviceFault(`The native addon ${file} is not there: ${why}. Run npm run build:native, which needs g++`, {
-      fault: 'library',
-      fatal: true,
-    });
+    throw new DeviceFault(
+      `The native addon ${file} is not there: ${why}. Run npm run build:native in Backplane's folder, or native/build.sh of the package @backplane/sophon-tpu; they need g++`,
+      { fault: 'library', fatal: true },
+    );
   }
 }
 

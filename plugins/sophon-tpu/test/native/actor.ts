@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { DeviceFault } from '../../src/device-fault.ts';
 import {
@@ -13,8 +13,8 @@ import {
 
 /**
  * A process that does what its arguments say, one after the other, and prints the results as JSON: a model file, then
- * actions. `1> ACTION` has thread 1 do it, a final `&` does not wait for it, `wait` waits for all of those, `until-held`
- * for the stand-in to hold a call, `until-waiting N` for N steps that wait for the device.
+ * actions. `1> ACTION` has thread 1 do it, a final `&` does not wait for it, `wait` waits for all of those, `until-held N`
+ * for the stand-in to hold as many calls, `until-waiting N` for N steps that wait for the device.
  */
 const runtimes = new Map<string, Runtime>();
 const cancel: Int32Array = isMainThread ? new Int32Array(new SharedArrayBuffer(4)) : workerData.cancel;
@@ -151,7 +151,7 @@ async function script(lines: readonly string[]): Promise<unknown[]> {
     const run = async () => {
       if (id !== undefined) return inThread(id, action);
       if (action === 'wait') return Promise.all(underway).then(() => 'done');
-      if (action === 'until-held') return until(() => existsSync(`${process.env.STAND_IN_CONTROL}.held`));
+      if (action.startsWith('until-held ')) return until(() => held() === Number(action.split(' ')[1]));
       if (action.startsWith('until-waiting ')) return until(() => open().waiting() === Number(action.split(' ')[1]));
       return perform(action);
     };
@@ -162,6 +162,12 @@ async function script(lines: readonly string[]): Promise<unknown[]> {
     else await result;
   }
   return results;
+}
+
+/** Calls that the stand-in has held so far. */
+function held(): number {
+  const file = `${process.env.STAND_IN_CONTROL}.held`;
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0;
 }
 
 async function until(holds: () => boolean): Promise<string> {

@@ -51,7 +51,7 @@ describeNative('what the addon needs', () => {
 
   test('includes the addon itself, with the command that builds it', async () => {
     expect(await says({ BACKPLANE_SOPHON_ADDON: '/nowhere/sophon.node' })).toBe(
-      'The native addon /nowhere/sophon.node is not there: it was not built. Run npm run build:native, which needs g++',
+      "The native addon /nowhere/sophon.node is not there: it was not built. Run npm run build:native in Backplane's folder, or native/build.sh of the package @backplane/sophon-tpu; they need g++",
     );
   });
 

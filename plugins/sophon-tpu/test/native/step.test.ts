@@ -111,7 +111,7 @@ describeNative('a step', () => {
 
   test('ends between two launches when its flag is set, and the next one runs', async () => {
     const { results, report } = await play(
-      ['open a', '1> open a', '1> cancellable a &', 'until-held', 'cancel', 'order', 'wait', 'again', '1> step a 4'],
+      ['open a', '1> open a', '1> cancellable a &', 'until-held 1', 'cancel', 'order', 'wait', 'again', '1> step a 4'],
       { orders: 'hold bmrt_launch_tensor_ex@first' },
     );
     expect(results[2]).toEqual({

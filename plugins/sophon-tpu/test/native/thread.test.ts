@@ -18,7 +18,17 @@ describeNative('a thread', () => {
 
   test('that is terminated in the middle of a step ends when the step has ended', async () => {
     const { results, code, report } = await play(
-      ['device', '1> open a', '1> step a &', 'until-held', '1> terminate &', 'order', 'wait', '2> open a', '2> step a'],
+      [
+        'device',
+        '1> open a',
+        '1> step a &',
+        'until-held 1',
+        '1> terminate &',
+        'order',
+        'wait',
+        '2> open a',
+        '2> step a',
+      ],
       { orders: 'hold bmrt_launch_tensor_ex' },
     );
     expect(results[2]).toBe('the thread ended');

@@ -87,7 +87,7 @@ bool held(const std::string& function, const std::string& network) {
 }  // namespace
 
 Orders obey(const std::string& function, const std::string& network) {
-  if (held(function, network)) std::ofstream(std::string(std::getenv("STAND_IN_CONTROL")) + ".held") << function;
+  if (held(function, network)) std::ofstream(std::string(std::getenv("STAND_IN_CONTROL")) + ".held", std::ios::app) << function << '\n';
   while (held(function, network)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   for (const std::string& line : orders()) {
     std::istringstream words(line);

@@ -9,7 +9,7 @@ namespace stand_in {
 // Reads the file that STAND_IN_CONTROL names, at every call, so that a test can break and mend a device that is in use:
 //   fail FUNCTION STATUS [TIMES]   returns that status, or `false`, or `throw`s std::runtime_error
 //   slow FUNCTION MILLISECONDS     takes so long
-//   hold FUNCTION                  returns when the line is gone; meanwhile there is a file with `.held` at its end
+//   hold FUNCTION                  returns when the line is gone; a file with `.held` at its end has a line for each
 //   limit ALLOCATIONS              further ones find no memory
 //   lost                           every function of the device fails
 // FUNCTION may be FUNCTION@NETWORK. A line counts its TIMES from when it appears; the same line again needs another ending.
