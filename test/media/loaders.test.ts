@@ -126,6 +126,24 @@ describeWithFfmpeg('a video', () => {
   });
 });
 
+test('by itself the plugin loads data: URLs and nothing else', async () => {
+  const text = `plugins: [./looker.ts, "@backplane/media"]\nmodels: [{ id: m, backend: looker, isolation: inline }]\n`;
+  const other = await serve(text, { files: { 'looker.ts': looker } });
+  try {
+    expect((await look(other.url, [show(dataUrl(picture('rgb_20x20.png')))])).status).toBe(200);
+    const refused = [`${origin}/picture`, 'https://example.com/a.png', './config.yaml', '/etc/hostname'].map(
+      async (url) => (await look(other.url, [show(url)])).json(),
+    );
+    expect(await Promise.all(refused)).toMatchObject(
+      ['http: URLs', 'https: URLs', 'files', 'files'].map((what) => ({
+        error: { code: 'media_rejected', message: `This server does not load media from ${what}.` },
+      })),
+    );
+  } finally {
+    await other.stop();
+  }
+});
+
 test('what was loaded and what was refused is counted by its source', async () => {
   await look(server.url, [show(dataUrl(picture('rgb_20x20.png')))]);
   await look(server.url, [show('http://10.0.0.1/')]);

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { decodeVideo, sniff, type VideoInfo, type VideoLimits } from '@backplane/core/media';
 import { expect, test } from 'vitest';
 import { type Clip, clip, describeWithFfmpeg, height, numberOf, remux, width } from './clips.ts';
@@ -10,9 +9,7 @@ const spread = ({ frames }: VideoInfo): number[] => [0, 7, 8, 15, 28, frames - 1
 const decode = (bytes: Uint8Array, plan = spread, limits: VideoLimits = {}, signal = never) =>
   decodeVideo({ mime: '', bytes }, plan, limits, signal);
 const leftovers = (): string[] =>
-  readdirSync(tmpdir())
-    .filter((name) => name.startsWith(`backplane-media-${process.pid}-`))
-    .flatMap((name) => readdirSync(join(tmpdir(), name)));
+  readdirSync(tmpdir()).filter((name) => name.startsWith(`backplane-media-${process.pid}-`));
 
 /** Which of ffmpeg's programs this process runs, as Linux tells it. */
 function children(): string[] {
