@@ -68,10 +68,9 @@ export async function runFfmpeg(
     }
   });
   const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') reject(missing());
-      // Aborted: what it was about is gone when it is gone.
-      else if (child.pid === undefined) reject(error);
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      // Of one that runs this is the abort, and it is over when it is closed.
+      if (child.pid === undefined) reject(notStarted(error));
     });
     child.once('close', resolve);
   });
@@ -79,13 +78,9 @@ export async function runFfmpeg(
   if (thrown !== undefined) throw thrown;
   if (code === 0) return;
   // Its own words name files and addresses: for the cause, not for the client.
-  throw new Failure(
-    'media_rejected',
-    'The video could not be decoded: it is broken, cut short or of an unknown kind.',
-    {
-      cause: new Error(`${program} exited with ${code}: ${said.slice(0, 500)}`),
-    },
-  );
+  const cause = new Error(`${program} exited with ${code}: ${said.slice(0, 500)}`);
+  const reason = 'The video could not be decoded: it is broken, cut short or of an unknown kind.';
+  throw new Failure('media_rejected', reason, { cause });
 }
 
 /** undefined: it is not installed. */
@@ -104,9 +99,11 @@ export async function ffmpegVersion(signal: AbortSignal): Promise<string | undef
   return /^ffmpeg version (\S+)/.exec(said)?.[1];
 }
 
-function missing(): Failure {
-  return new Failure(
-    'media_rejected',
-    'This server cannot read videos, since ffmpeg is not installed on it. Its operator can change that (apt-get install ffmpeg); pictures are read without it.',
-  );
+function notStarted(cause: NodeJS.ErrnoException): Failure {
+  if (cause.code !== 'ENOENT' && cause.code !== 'EACCES') {
+    return new Failure('internal', 'The decoder of videos could not be started.', { cause });
+  }
+  const reason =
+    'This server cannot read videos, since ffmpeg is not installed on it. Its operator can change that (apt-get install ffmpeg); pictures are read without it.';
+  return new Failure('media_rejected', reason, { cause });
 }
