@@ -32,8 +32,9 @@ function ask(server: RunningServer, more: object = {}, signal?: AbortSignal): Pr
 }
 
 async function answer(server: RunningServer): Promise<string> {
-  const { choices } = (await (await ask(server)).json()) as { choices: [{ message: { content: string } }] };
-  return choices[0].message.content;
+  const reply = (await (await ask(server)).json()) as { choices: [{ message: { content: string } }] };
+  expect(reply).not.toHaveProperty('error');
+  return reply.choices[0].message.content;
 }
 
 /** Resolves when the instance has gone through these states, in this order. */
@@ -67,6 +68,7 @@ describeNative('a chip that fails', () => {
 
   test('costs a call nothing where another instance is there: it answers instead', async () => {
     const { server, order } = await serveEcho(2);
+    await went(server, 'ready', 'ready');
     await order('fail bmrt_launch_tensor_ex@block_1 throw 1');
     expect(await answer(server)).toBe('\n\n\n');
     await went(server, 'failed', 'loading', 'ready');
