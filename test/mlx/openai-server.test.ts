@@ -131,6 +131,15 @@ describeOpenaiServer('a model in mlx-openai-server', () => {
     expect(models[0]).not.toHaveProperty('max_concurrency');
   });
 
+  test('lets no web page read what it says', async () => {
+    const [engine] = engines(server);
+    const file = /--config (\S+)/.exec(engine?.command ?? '')?.[1] as string;
+    const { port } = (JSON.parse(readFileSync(file, 'utf8')) as { readonly server: { readonly port: number } }).server;
+    const response = await fetch(`http://127.0.0.1:${port}/health`, { headers: { origin: 'https://example.org' } });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('access-control-allow-origin')).toBeNull();
+  });
+
   test('leaves no file behind', async () => {
     const other = await serve(mlxConfig(serverModel('m', 'lm', join(directory, 'scripted'))));
     const [engine] = engines(other);

@@ -96,6 +96,14 @@ describeMlx('a request to mlx_lm.server', () => {
     expect(await response.json()).toMatchObject({ choices: [{ finish_reason: 'length' }] });
   });
 
+  test('of a web page of another origin gets an answer that its browser keeps from it', async () => {
+    const [engine] = engines(server);
+    const port = /--port (\d+)/.exec(engine?.command ?? '')?.[1];
+    const response = await fetch(`http://127.0.0.1:${port}/health`, { headers: { origin: 'https://example.org' } });
+    expect(response.status).toBe(200);
+    expect(['*', 'https://example.org']).not.toContain(response.headers.get('access-control-allow-origin'));
+  });
+
   test('that the engine cannot read is not in the log, although the engine writes it there', async () => {
     const [engine] = engines(server);
     const port = /--port (\d+)/.exec(engine?.command ?? '')?.[1];

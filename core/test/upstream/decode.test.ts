@@ -64,6 +64,18 @@ describe('the decoder', () => {
     expect(() => decoder.end()).toThrow('upstream 1 failed');
   });
 
+  it.each([
+    ['"429"', 'rate_limited'],
+    ['400', 'invalid_request'],
+    ['"500"', 'backend_failed'],
+    ['"model_overloaded"', 'backend_failed'],
+    ['null', 'backend_failed'],
+  ])('reads the status that an error within a stream has as its code: %s', (code, meaning) => {
+    const decoder = new Decoder(upstream);
+    decoder.push(Buffer.from(`data: {"error":{"message":"no","code":${code}}}\n\n`));
+    expect(decoder.failure?.code).toBe(meaning);
+  });
+
   it.each(['error', 'abort'])('takes finish_reason %s for a failure, not for an end', (reason) => {
     expect(() => read(chunk({ content: 'a' }) + finish(reason) + end)).toThrow('gave up the answer');
   });
