@@ -144,7 +144,6 @@ export interface Unsafe {
 interface Addon {
   /** Tries the folders in order, '' being the loader's own search; returns the one that had the libraries. */
   loadLibraries(folders: readonly string[]): string;
-  deviceCount(): number;
   Device: new (id: number, syncTimeoutMs: number) => AddonDevice;
   Runtime: new (device: AddonDevice, bmodel: string, unsafe: Unsafe) => AddonRuntime;
 }

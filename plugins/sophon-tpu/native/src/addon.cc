@@ -11,14 +11,9 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   return answer(info.Env(), [&] { return Napi::String::New(info.Env(), loadLibraries(folders)); });
 }
 
-Napi::Value count(const Napi::CallbackInfo& info) {
-  return answer(info.Env(), [&] { return Napi::Number::New(info.Env(), Device::count()); });
-}
-
 // Runs once for every thread that loads the addon; what belongs to the process is static in library.cc and device.cc.
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("loadLibraries", Napi::Function::New(env, load));
-  exports.Set("deviceCount", Napi::Function::New(env, count));
   exports.Set("Device", DeviceObject::define(env));
   exports.Set("Runtime", RuntimeObject::define(env));
   return exports;

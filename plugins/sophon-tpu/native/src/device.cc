@@ -27,17 +27,12 @@ std::optional<Value> ask(const Call& call, abi::Handle handle) {
 
 }  // namespace
 
-int Device::count() {
-  int count = 0;
-  check(library().bm_dev_getcount(&count), "bm_dev_getcount", "Counting the devices");
-  return count;
-}
-
 std::shared_ptr<Device> Device::open(int id, int syncTimeoutMs) {
   const std::lock_guard<std::mutex> lock(registryMutex);
   if (auto open = registry()[id].lock()) return open;
   // Asked first, because the simulator ends the process when the id is out of range.
-  const int there = count();
+  int there = 0;
+  check(library().bm_dev_getcount(&there), "bm_dev_getcount", "Counting the devices");
   if (id < 0 || id >= there) {
     throw Fault("device", nameOf(id) + " is not there: the driver has " + std::to_string(there) +
                               ", counted from 0. Look at /dev/bm* and options.device", true);

@@ -30,8 +30,6 @@ class Device {
  public:
   // The open device, or opens it. `syncTimeoutMs` 0: as the driver has it.
   static std::shared_ptr<Device> open(int id, int syncTimeoutMs);
-  // How many the driver has.
-  static int count();
 
   ~Device();
   Device(const Device&) = delete;
