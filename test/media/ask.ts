@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 
 const goldens = new URL('../../plugins/sophon-tpu/test/goldens/img/', import.meta.url);
 
-/** A small picture, drawn for the goldens. */
-export const picture = (name: string): Buffer => readFileSync(new URL(name, goldens));
+/** Where a small picture lies that was drawn for the goldens. */
+export const golden = (name: string): URL => new URL(name, goldens);
+export const picture = (name: string): Buffer => readFileSync(golden(name));
 
 export const dataUrl = (bytes: Uint8Array, mime = 'image/png'): string =>
   `data:${mime};base64,${Buffer.from(bytes).toString('base64')}`;

@@ -1,11 +1,11 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clip, describeWithFfmpeg } from '../../core/test/media/clips.ts';
 import { type RunningServer, serve } from '../server.ts';
-import { dataUrl, look, picture, seen, show } from './ask.ts';
+import { dataUrl, golden, look, picture, seen, show } from './ask.ts';
 import { bmp } from './bombs.ts';
 import { looker } from './looker.ts';
 
@@ -40,8 +40,7 @@ beforeAll(async () => {
   server = await serve(config(port), { files: { 'looker.ts': looker } });
   await mkdir(join(server.directory, 'media', 'of today'), { recursive: true });
   for (const name of ['rgb_64x64.png', 'of today/a.png']) {
-    const from = new URL('../../plugins/sophon-tpu/test/goldens/img/rgb_64x64.png', import.meta.url);
-    await copyFile(from, join(server.directory, 'media', name));
+    await copyFile(golden('rgb_64x64.png'), join(server.directory, 'media', name));
   }
 });
 afterAll(async () => {
@@ -124,6 +123,29 @@ describeWithFfmpeg('a video', () => {
       expect.stringMatching(/^video\/mp4 96x64 3\.0s 10fps 30 frames /),
     ]);
   });
+});
+
+test("a third party's loader stands beside the plugin's, as docs/plugin.md shows it", async () => {
+  const page = await readFile(new URL('../../docs/plugin.md', import.meta.url), 'utf8');
+  const loader = /```ts\n(context\.media\(.*?)```/s.exec(page)?.[1];
+  const archive = `
+import { sniff } from '@backplane/core/media';
+import { definePlugin, Failure } from '@backplane/core/sdk';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+const archive = { get: (path, options) => readFile(import.meta.dirname + '/' + path, options) };
+export default definePlugin({ name: 'archive', apiVersion: 1, config: z.strictObject({}), setup(context) { ${loader} } });
+`;
+  const text = `plugins: [./looker.ts, ./archive.ts, "@backplane/media"]\nmodels: [{ id: m, backend: looker }]\n`;
+  const other = await serve(text, { files: { 'looker.ts': looker, 'archive.ts': archive } });
+  try {
+    await copyFile(golden('rgb_64x64.png'), join(other.directory, 'a.png'));
+    expect(await seen(look(other.url, [show('archive:a.png')]))).toEqual([expect.stringMatching(/^image\/png 64x64 /)]);
+    const refused = await look(other.url, [show('archive:config.yaml')]);
+    expect(await refused.json()).toMatchObject({ error: { message: expect.stringContaining('has no picture') } });
+  } finally {
+    await other.stop();
+  }
 });
 
 test('by itself the plugin loads data: URLs and nothing else', async () => {
