@@ -1,5 +1,6 @@
 import { apiVersion, definePlugin } from '@backplane/core/sdk';
 import { z } from 'zod';
+import { examine } from './examine.ts';
 import { options } from './options.ts';
 
 export default definePlugin({
@@ -14,5 +15,6 @@ export default definePlugin({
       // The engine is loaded where the instance runs, never in a server that only routes.
       create: async (spec, host) => new (await import('./instance.ts')).LlamacppInstance(spec, host),
     });
+    context.examine(examine);
   },
 });

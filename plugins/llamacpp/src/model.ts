@@ -1,9 +1,9 @@
-import { open, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { Failure, type Log, type ModelSpec } from '@backplane/core/sdk';
 import { GgufFileType, type Llama, type LlamaModel, resolveModelFile } from 'node-llama-cpp';
 import { engine } from './engine.ts';
+import { checkModelFile } from './model-file.ts';
 import type { Options } from './options.ts';
 
 /** Below this, waking threads costs more than the arithmetic they would share. */
@@ -26,7 +26,7 @@ export interface Model {
 export async function openModel(spec: ModelSpec<Options>, log: Log, signal: AbortSignal): Promise<Model> {
   const options = spec.options;
   const file = await locate(spec, log, signal);
-  const bytes = await check(file, options.path);
+  const bytes = await checkModelFile(file, options.path);
   const llama = await engine(options.gpu ?? (process.platform === 'darwin' ? 'auto' : false), log);
   const onCpu = llama.gpu === false;
   const flashAttention = options.flash_attention ?? (onCpu && bytes < small ? false : 'auto');
@@ -91,29 +91,4 @@ async function locate(spec: ModelSpec<Options>, log: Log, signal: AbortSignal): 
     const why = error instanceof Error ? error.message : String(error);
     throw new Failure('backend_failed', `The model ${path} could not be downloaded: ${why}`, { cause: error });
   }
-}
-
-/** Resolves to the size in bytes. */
-async function check(file: string, path: string): Promise<number> {
-  const found = await stat(file).catch(() => undefined);
-  if (found === undefined) {
-    throw new Failure(
-      'backend_failed',
-      `There is no model file ${path}: a relative path starts at the folder of config.yaml`,
-    );
-  }
-  if (!found.isFile()) throw new Failure('backend_failed', `The model path ${path} is not a file`);
-  const handle = await open(file).catch((error: unknown) => {
-    throw new Failure('backend_failed', `The model file ${path} cannot be read`, { cause: error });
-  });
-  try {
-    const magic = Buffer.alloc(4);
-    await handle.read(magic, 0, 4, 0);
-    if (magic.toString('latin1') !== 'GGUF') {
-      throw new Failure('backend_failed', `The model file ${path} is not a GGUF file: it does not begin with "GGUF"`);
-    }
-  } finally {
-    await handle.close();
-  }
-  return found.size;
 }

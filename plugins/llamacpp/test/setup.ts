@@ -29,7 +29,7 @@ async function backend(): Promise<BackendKind> {
   const take = (_: string, kind: BackendKind) => {
     found = kind;
   };
-  const context = { backend: take } as unknown as PluginContext;
+  const context = { backend: take, examine() {} } as unknown as PluginContext;
   await plugin.setup(context, {});
   return found as BackendKind;
 }
