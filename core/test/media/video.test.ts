@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { decodeVideo, sniff, type VideoInfo, type VideoLimits } from '@backplane/core/media';
 import { expect, test } from 'vitest';
 import { type Clip, clip, describeWithFfmpeg, height, numberOf, remux, width } from './clips.ts';
@@ -58,6 +59,21 @@ describeWithFfmpeg('a video', () => {
   test('gives frames in the order of the plan, and one twice where it is asked for twice', async () => {
     const { frames } = await decode(clip({ as: 'mkv', options: h264 }), () => [20, 3, 3]);
     expect(frames.map(numberOf)).toEqual([20, 3, 3]);
+  });
+
+  test('that lies in a file already is read there, and left there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'video-'));
+    try {
+      const path = join(folder, '-a video:.mkv');
+      const bytes = clip({ as: 'mkv', options: h264 });
+      writeFileSync(path, bytes);
+      // Only the type is told by the bytes.
+      const { frames } = await decodeVideo({ mime: '', bytes: bytes.subarray(0, 64), path }, spread, {}, never);
+      expect(frames.map(numberOf)).toEqual([0, 7, 8, 15, 28, 29]);
+      expect(existsSync(path)).toBe(true);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('of changing speed is counted by its frames', async () => {
