@@ -126,6 +126,7 @@ test('settings of the engine go to the options of the engine', async () => {
 });
 
 test.each([
+  ['constructor: 2', /^theirs\.yaml:3:5 constructor: is no key of mlx-openai-server that is known here/],
   [
     'max_concurency: 2',
     /^theirs\.yaml:3:5 max_concurency: is no key of mlx-openai-server that is known here, and is left out\.$/,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ForeignConfig, Importer, Translation } from '@backplane/core/sdk';
 import { type Kind, kinds, modelKeys, type Rule, serverKeys } from './import-keys.ts';
 
-type Map = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 type Path = readonly PropertyKey[];
 interface Comment {
   readonly at: Path;
@@ -36,12 +36,12 @@ function translate(foreign: ForeignConfig): Translation {
   const top = new Draft({ server: { host: '0.0.0.0', port: 8000, open: true } });
   if (isMap(value.server)) {
     for (const [key, its] of Object.entries(value.server)) {
-      const why = top.take(key, its, serverKeys[key]);
+      const why = top.take(key, its, ruleOf(serverKeys, key));
       if (why !== undefined) comments.push({ at: ['server'], text: `${where(['server', key])} ${why}` });
     }
   }
   comments.push({ at: ['server', 'open'], text: open });
-  const models: Map[] = [];
+  const models: Fields[] = [];
   for (const [index, model] of value.models.entries()) {
     const made = translateModel(model, (key) => where(['models', index, ...(key === undefined ? [] : [key])]));
     const at = made.entry ? ['models', models.length] : ['models'];
@@ -53,7 +53,7 @@ function translate(foreign: ForeignConfig): Translation {
 
 interface Made {
   /** Absent where Backplane cannot serve it. */
-  readonly entry?: Map;
+  readonly entry?: Fields;
   readonly comments: readonly string[];
 }
 
@@ -84,7 +84,8 @@ function translateModel(model: unknown, where: (key?: string) => string): Made {
     options: { ...engineOf(model_type), path },
   });
   for (const [key, value] of Object.entries(rest)) {
-    const why = own[key] ? own[key](value, draft, rest) : draft.take(key, value, modelKeys[key], model_type);
+    const special = ruleOf(own, key);
+    const why = special ? special(value, draft, rest) : draft.take(key, value, ruleOf(modelKeys, key), model_type);
     if (why !== undefined) comments.push(`${where(key)} ${why}`);
   }
   if (model_type === 'lm' || model_type === 'multimodal') draft.add(['reasoning'], 'raw');
@@ -93,7 +94,7 @@ function translateModel(model: unknown, where: (key?: string) => string): Made {
 }
 
 /** Keys that mean more than one key here, or one that depends on others. */
-const own: Readonly<Record<string, (value: unknown, draft: Draft, model: Map) => string | undefined>> = {
+const own: Readonly<Record<string, (value: unknown, draft: Draft, model: Fields) => string | undefined>> = {
   reasoning_parser(value, draft) {
     if (value === null) return undefined;
     draft.put(['reasoning'], 'separate');
@@ -131,7 +132,7 @@ class Draft {
 
   /** Where nothing stands yet. */
   add(path: readonly string[], value: unknown): void {
-    const there = path.reduce<unknown>((part, key) => (part as Map | undefined)?.[key], this.made);
+    const there = path.reduce<unknown>((part, key) => (part as Fields | undefined)?.[key], this.made);
     if (there === undefined) this.put(path, value);
   }
 
@@ -152,7 +153,7 @@ class Draft {
   }
 }
 
-function engineOf(kind: Kind): Map {
+function engineOf(kind: Kind): Fields {
   if (kind === 'lm') return { python: './mlx' };
   return { engine: 'mlx-openai-server', type: kind, python: './mlx-openai-server' };
 }
@@ -163,11 +164,16 @@ function located(path: string): string {
   return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
 }
 
+/** A file may have a key that every object answers to. */
+function ruleOf<T>(rules: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(rules, key) ? rules[key] : undefined;
+}
+
 function unknown(where: string, key: string): string {
   return `${where} ${key}: is no key of mlx-openai-server that is known here, and is left out.`;
 }
 
-function isMap(value: unknown): value is Map {
+function isMap(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
