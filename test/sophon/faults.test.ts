@@ -1,55 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { describeNative, standIn } from '../../plugins/sophon-tpu/test/native/setup.ts';
-import { echoFolder } from '../../plugins/sophon-tpu/test/stand-in/qwen.ts';
-import { type RunningServer, serve } from '../server.ts';
-
-/** Backplane on the stand-in libraries, which fail on request, with a model that repeats its prompt's last token. */
-async function serveEcho(instances: number) {
-  const folder = await echoFolder();
-  onTestFinished(() => folder.remove());
-  const control = join(folder.path, 'control');
-  const order = (...orders: readonly string[]) => writeFile(control, orders.join('\n'));
-  await order();
-  const restart = 'restart: { backoff: 20ms, max_backoff: 100ms, limit: 100 }';
-  const options = `{ model_dir: ${folder.path}, libraries: ${standIn()} }`;
-  const config = `plugins: ["@backplane/sophon-tpu"]\nlog: { level: debug }\nmodels:\n  - { id: echo, backend: sophon, instances: ${instances}, ${restart}, options: ${options} }\n`;
-  const report = join(folder.path, 'report');
-  const server = await serve(config, { env: { STAND_IN_CONTROL: control, STAND_IN_REPORT: report } });
-  return { server, order, control, report };
-}
-
-function ask(server: RunningServer, more: object = {}, signal?: AbortSignal): Promise<Response> {
-  const body = { model: 'echo', messages: [{ role: 'user', content: 'hi' }], max_tokens: 3, ...more };
-  return fetch(`${server.url}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    ...(signal && { signal }),
-  });
-}
-
-async function answer(server: RunningServer): Promise<string> {
-  const reply = (await (await ask(server)).json()) as { choices: [{ message: { content: string } }] };
-  expect(reply).not.toHaveProperty('error');
-  return reply.choices[0].message.content;
-}
-
-/** Resolves when the instance has gone through these states, in this order. */
-async function went(server: RunningServer, ...states: readonly string[]): Promise<void> {
-  await server.line(() => {
-    let at = 0;
-    for (const { state } of server.lines) if (state === states[at]) at++;
-    return at === states.length;
-  });
-}
-
-/** The stand-in ends the process with 255 where a handle, a runtime or memory was left. */
-async function endsClean(server: RunningServer): Promise<void> {
-  expect(await server.stop()).toEqual({ code: 0, signal: null });
-}
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { describeNative } from '../../plugins/sophon-tpu/test/native/setup.ts';
+import { answer, ask, endsClean, serveEcho, went } from './stand-in.ts';
 
 describeNative('a chip that fails', () => {
   test('fails the call with a sentence, and its instance is opened again and answers', async () => {
@@ -103,5 +56,24 @@ describeNative('a chip that fails', () => {
     await endsClean(server);
     const { launches } = JSON.parse(await readFile(report, 'utf8')) as { launches: string[] };
     expect(launches).toEqual(['0:embedding', '0:block_0']);
+  });
+
+  test('tells what its driver does of memory, load, temperature and power, in the units of metrics', async () => {
+    const { server } = await serveEcho(1);
+    const shown = async () => {
+      const text = await (await fetch(`${server.url}/metrics`)).text();
+      return text.split('\n').filter((line) => line.startsWith('backplane_device_'));
+    };
+    // Asked with the instance's health, every few seconds. The board's temperature is what this driver does not know.
+    await expect
+      .poll(shown, { timeout: 25_000, interval: 200 })
+      .toEqual([
+        'backplane_device_memory_bytes{backend="sophon",device="0",kind="total"} 8589934592',
+        'backplane_device_memory_bytes{backend="sophon",device="0",kind="used"} 1073741824',
+        'backplane_device_utilization_ratio{backend="sophon",device="0"} 0.37',
+        'backplane_device_temperature_celsius{backend="sophon",device="0",sensor="chip"} 61',
+        'backplane_device_power_watts{backend="sophon",device="0"} 12.5',
+      ]);
+    await endsClean(server);
   });
 });

@@ -2,6 +2,7 @@ import type { Placement } from '../instances/placement.ts';
 import {
   type Facts,
   Failure,
+  type Health,
   type InstanceName,
   type InstanceState,
   type Log,
@@ -208,6 +209,7 @@ export class SupervisedInstance {
     this.#health = setTimeout(async () => {
       const health = await this.#ask();
       if (generation !== this.generation || !this.serving) return;
+      if (health.readings) this.#emit({ type: 'device', ...this.name, readings: health.readings });
       if (health.status === 'failed') {
         await this.#fail(generation, health.reason);
         return;
@@ -220,10 +222,10 @@ export class SupervisedInstance {
     this.#health.unref();
   }
 
-  async #ask() {
+  async #ask(): Promise<Health> {
     const instance = this.#placement?.instance;
-    if (!instance?.health) return { status: 'ready' } as const;
-    const silent = Promise.withResolvers<{ readonly status: 'degraded'; readonly reason: string }>();
+    if (!instance?.health) return { status: 'ready' };
+    const silent = Promise.withResolvers<Health>();
     const timer = setTimeout(
       () => silent.resolve({ status: 'degraded', reason: `it has not answered for ${healthWithinMs / 1000} s` }),
       healthWithinMs,
@@ -231,7 +233,7 @@ export class SupervisedInstance {
     try {
       return await Promise.race([instance.health(), silent.promise]);
     } catch (thrown) {
-      return { status: 'degraded', reason: Failure.from(thrown).message } as const;
+      return { status: 'degraded', reason: Failure.from(thrown).message };
     } finally {
       clearTimeout(timer);
     }

@@ -93,7 +93,26 @@ export interface Facts {
 export const dialects = ['qwen3', 'think', 'hermes', 'plain'] as const;
 export type Dialect = (typeof dialects)[number];
 
-export type Health = { readonly status: 'ready' } | { readonly status: 'degraded' | 'failed'; readonly reason: string };
+export type Health = (
+  | { readonly status: 'ready' }
+  | { readonly status: 'degraded' | 'failed'; readonly reason: string }
+) & {
+  /** Of the device it runs on, for metrics. */
+  readonly readings?: DeviceReadings;
+};
+
+/** What an accelerator says of itself; what it does not say is absent. */
+export interface DeviceReadings {
+  /** Its name, the same for all instances on it: a label of metrics. */
+  readonly device: string;
+  readonly memoryTotalBytes?: number;
+  readonly memoryUsedBytes?: number;
+  /** 0 to 1. */
+  readonly utilization?: number;
+  readonly chipCelsius?: number;
+  readonly boardCelsius?: number;
+  readonly watts?: number;
+}
 
 /** What config.yaml says of one model, checked. */
 export interface ModelSpec<Options> {

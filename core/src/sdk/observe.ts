@@ -6,6 +6,7 @@ import type {
   Histogram,
   HistogramConfiguration,
 } from 'prom-client';
+import type { DeviceReadings } from './backend.ts';
 import type { FinishReason, Usage } from './chat.ts';
 import type { FailureCode } from './failure.ts';
 
@@ -100,7 +101,9 @@ export type Signal =
       readonly cause?: UnloadCause;
       /** True when this loading follows a crash or a failed load. */
       readonly restart?: boolean;
-    } & InstanceName);
+    } & InstanceName)
+  /** What an instance's device said of itself, every few seconds. */
+  | ({ readonly type: 'device'; readonly readings: DeviceReadings } & InstanceName);
 
 /** The last word on a call. */
 export interface Settled {

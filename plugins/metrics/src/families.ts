@@ -7,6 +7,7 @@ import { Late } from './late.ts';
 export function createFamilies(registry: Registry) {
   const model = ['model', 'backend'] as const;
   const instance = [...model, 'instance'] as const;
+  const device = ['backend', 'device'] as const;
 
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name: `backplane_${name}`, help, labelNames, registers: [registry] });
@@ -54,6 +55,10 @@ export function createFamilies(registry: Registry) {
     restarts: counter('instance_restarts_total', 'Loads that followed a crash or a failed load', instance),
     unloads: counter('instance_unloads_total', 'Instances that were unloaded', [...instance, 'cause']),
     load: histogram('instance_load_seconds', 'From the creation of an instance to ready', instance, buckets.load),
+    deviceMemory: gauge('device_memory_bytes', "An accelerator's memory", [...device, 'kind']),
+    deviceUtilization: gauge('device_utilization_ratio', 'How busy an accelerator is, 0 to 1', device),
+    deviceTemperature: gauge('device_temperature_celsius', 'Of an accelerator', [...device, 'sensor']),
+    devicePower: gauge('device_power_watts', 'What an accelerator draws', device),
     authFailures: counter('auth_failures_total', 'Requests refused for their credentials', ['scheme', 'reason']),
     build: gauge('build_info', 'Always 1; the versions are in the labels', ['version', 'node']),
   };

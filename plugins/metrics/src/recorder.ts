@@ -1,4 +1,4 @@
-import type { InstanceName, Settled, Signal } from '@backplane/core/sdk';
+import type { DeviceReadings, InstanceName, Settled, Signal } from '@backplane/core/sdk';
 import type { Families } from './families.ts';
 import { Kept } from './kept.ts';
 import { Tally } from './late.ts';
@@ -47,6 +47,9 @@ export class Recorder {
       case 'settled':
         this.#settled(signal);
         break;
+      case 'device':
+        this.#device(signal.backend, signal.readings);
+        break;
       case 'auth_failed':
         this.#families.authFailures.labels(signal.scheme, signal.reason).inc();
         break;
@@ -79,6 +82,17 @@ export class Recorder {
     // A relayed chunk is not a token, so there is no time between tokens but their mean.
     if (lane !== 'relay' || !stream || ttftMs === undefined || usage.completionTokens < 2) return;
     series.interToken.observe((totalMs - ttftMs) / 1000 / (usage.completionTokens - 1));
+  }
+
+  #device(backend: string, readings: DeviceReadings): void {
+    const { device, memoryTotalBytes, memoryUsedBytes, utilization, chipCelsius, boardCelsius, watts } = readings;
+    const { deviceMemory, deviceUtilization, deviceTemperature, devicePower } = this.#families;
+    if (memoryTotalBytes !== undefined) deviceMemory.labels(backend, device, 'total').set(memoryTotalBytes);
+    if (memoryUsedBytes !== undefined) deviceMemory.labels(backend, device, 'used').set(memoryUsedBytes);
+    if (utilization !== undefined) deviceUtilization.labels(backend, device).set(utilization);
+    if (chipCelsius !== undefined) deviceTemperature.labels(backend, device, 'chip').set(chipCelsius);
+    if (boardCelsius !== undefined) deviceTemperature.labels(backend, device, 'board').set(boardCelsius);
+    if (watts !== undefined) devicePower.labels(backend, device).set(watts);
   }
 
   #model(model: string, backend: string): ModelSeries {

@@ -26,6 +26,20 @@ const signals: Signal[] = [
     finishReason: 'stop',
     usage: { promptTokens: 3, completionTokens: 2 },
   },
+  {
+    type: 'device',
+    ...name,
+    instance: 0,
+    readings: {
+      device: '0',
+      memoryTotalBytes: 8e9,
+      memoryUsedBytes: 4e9,
+      utilization: 0.5,
+      chipCelsius: 60,
+      boardCelsius: 50,
+      watts: 11,
+    },
+  },
   { type: 'auth_failed', call: 'd', scheme: 'Authorization', reason: 'wrong' },
 ];
 
@@ -53,6 +67,10 @@ test('families, types, labels and buckets are those that docs/metrics.md promise
     'counter backplane_instance_restarts_total {model backend instance}',
     'counter backplane_instance_unloads_total {model backend instance cause}',
     'histogram backplane_instance_load_seconds {model backend instance} 0.1 0.25 0.5 1 2.5 5 10 20 40 60 120 300 600 +Inf',
+    'gauge backplane_device_memory_bytes {backend device kind}',
+    'gauge backplane_device_utilization_ratio {backend device}',
+    'gauge backplane_device_temperature_celsius {backend device sensor}',
+    'gauge backplane_device_power_watts {backend device}',
     'counter backplane_auth_failures_total {scheme reason}',
     'gauge backplane_build_info {version node}',
   ]);

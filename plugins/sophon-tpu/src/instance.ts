@@ -3,6 +3,7 @@ import type {
   ChatEvent,
   ChatRequest,
   CompletionRequest,
+  DeviceReadings,
   Facts,
   Health,
   Instance,
@@ -12,6 +13,7 @@ import type {
 import { generate } from './generation.ts';
 import { type MediaLimits, prepareMedia } from './media.ts';
 import { Model } from './model.ts';
+import type { DeviceStat } from './native.ts';
 import type { Options } from './options.ts';
 import { leastPixels } from './smart-resize.ts';
 
@@ -56,7 +58,9 @@ export class SophonInstance implements Instance {
 
   health(): Health {
     const reason = this.#model?.lost();
-    return reason === undefined ? { status: 'ready' } : { status: 'failed', reason };
+    if (reason !== undefined) return { status: 'failed', reason };
+    const stat = this.#model?.stat();
+    return { status: 'ready', ...(stat && { readings: readings(this.#spec.options.device, stat) }) };
   }
 
   async *chat(request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void, void> {
@@ -77,6 +81,22 @@ export class SophonInstance implements Instance {
     const prompt = model.prompts.complete(request.prompt, model.layout.maxPrompt);
     yield* generate(model, { prompt, media: [], sampling: request, param: 'prompt' }, call);
   }
+}
+
+/** In the units of metrics. */
+function readings(device: number, stat: DeviceStat): DeviceReadings {
+  const scaled = {
+    memoryTotalBytes: [stat.memoryTotalMB, 2 ** 20],
+    memoryUsedBytes: [stat.memoryUsedMB, 2 ** 20],
+    utilization: [stat.utilizationPercent, 0.01],
+    chipCelsius: [stat.chipCelsius, 1],
+    boardCelsius: [stat.boardCelsius, 1],
+    watts: [stat.tpuWatts, 1],
+  } as const;
+  const said = Object.entries(scaled).flatMap(([name, [value, unit]]) =>
+    value === undefined ? [] : [[name, value * unit] as const],
+  );
+  return { device: String(device), ...Object.fromEntries(said) };
 }
 
 function mediaLimits({ config, layout, patches }: Model, options: Options): MediaLimits {
