@@ -21,6 +21,9 @@ std::atomic<MemoryId> lastMemory{0};
 
 Runtime::Runtime(std::shared_ptr<Device> device, const std::string& bmodel, Unsafe unsafe)
     : device_(std::move(device)), unsafe_(unsafe) {
+  if (unsafe_.shareMemory || unsafe_.allowOverlap || unsafe_.noTurnstile) {
+    std::fprintf(stderr, "BACKPLANE_SOPHON_TEST_UNSAFE is set: answers of this process may be wrong.\n");
+  }
   device_->requireAnswer();
   try {
     load(bmodel);

@@ -29,5 +29,7 @@ describeNative('memory of two runtimes', () => {
     );
     expect(memories(apart.results, 4)).not.toBe(memories(apart.results, 5));
     expect(memories(mixed.results, 4)).toBe(memories(mixed.results, 5));
+    expect(mixed.stderr).toContain('BACKPLANE_SOPHON_TEST_UNSAFE is set: answers of this process may be wrong.');
+    expect(apart.stderr).not.toContain('BACKPLANE_SOPHON_TEST_UNSAFE');
   });
 });
