@@ -98,6 +98,12 @@ describeMlx('mlx_lm.server is watched', () => {
         {},
         /context is 2048 tokens, but the prompt alone has \d{4,}: shorten the messages/,
       ],
+      // What is far too long is not counted to its end.
+      [
+        'rack fan lamp '.repeat(100_000),
+        {},
+        /context is 2048 tokens, but the prompt alone has at least \d{4,}: shorten the messages/,
+      ],
       ['go', { max_tokens: 2_040 }, /the prompt has \d+ and max_tokens asks for 2040 more \(\d{4} together\)/],
     ] as const) {
       for (const streamed of [false, true]) {

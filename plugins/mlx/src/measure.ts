@@ -6,6 +6,16 @@ import type { Tokenizer } from '@huggingface/tokenizers';
 
 /** What a chat template may add to the messages by itself, in bytes; none known adds half of it. */
 const templateBytes = 4_096;
+/** Texts are counted in pieces of so many characters, until it is known that they are too long: counting holds up the server. */
+const pieceLength = 16_384;
+/** Tokens by which a count in pieces may be above that of the whole, per piece. */
+const cutTokens = 8;
+
+/** Tokens of a text; `atLeast`: it has more, which nobody needs to know. */
+export interface Length {
+  readonly tokens: number;
+  readonly atLeast: boolean;
+}
 
 interface TokenizerConfig {
   readonly chat_template?: unknown;
@@ -36,26 +46,30 @@ export class Measure {
   async room(request: ChatRequest | CompletionRequest): Promise<number | undefined> {
     const { contextLength } = this;
     if (contextLength === undefined || surelyFits(request, contextLength)) return contextLength;
-    const length = await this.#lengthOf(request);
+    const length = await this.#lengthOf(request, contextLength);
     if (length === undefined) return contextLength;
     const param = 'prompt' in request ? 'prompt' : 'messages';
-    const left = contextLength - length;
+    const { tokens } = length;
+    const left = contextLength - tokens;
     const { max_tokens } = request;
     if (left > 0 && (max_tokens === undefined || max_tokens <= left)) return left;
     throw new Failure(
       'context_length_exceeded',
       left <= 0
-        ? `This model's context is ${contextLength} tokens, but the prompt alone has ${length}: shorten the ${param}`
-        : `This model's context is ${contextLength} tokens, but the prompt has ${length} and max_tokens asks for ` +
-            `${max_tokens} more (${length + (max_tokens as number)} together): shorten the ${param} or lower max_tokens`,
+        ? `This model's context is ${contextLength} tokens, but the prompt alone has ${told(length)}: shorten the ${param}`
+        : `This model's context is ${contextLength} tokens, but the prompt has ${tokens} and max_tokens asks for ` +
+            `${max_tokens} more (${tokens + (max_tokens as number)} together): shorten the ${param} or lower max_tokens`,
       { param },
     );
   }
 
-  /** Tokens of a text by itself, with those that the model puts around it; undefined where its tokenizer cannot be read. */
-  async tokens(text: string): Promise<number | undefined> {
+  /**
+   * Tokens of a text by itself, with those that the model puts around it, as far as they are not more than `limit`;
+   * undefined where its tokenizer cannot be read.
+   */
+  async length(text: string, limit: number): Promise<Length | undefined> {
     const reader = await this.#reader();
-    return reader?.tokenizer.encode(text).ids.length;
+    return reader && count(reader.tokenizer, text, limit, true);
   }
 
   /** What the model's chat template has against a request that the server failed at; it does not say whose fault that was. */
@@ -70,16 +84,17 @@ export class Measure {
     }
   }
 
-  async #lengthOf(request: ChatRequest | CompletionRequest): Promise<number | undefined> {
+  async #lengthOf(request: ChatRequest | CompletionRequest, limit: number): Promise<Length | undefined> {
     const reader = await this.#reader();
     if (!reader) return undefined;
     if ('prompt' in request) {
       const { prompt } = request;
-      return typeof prompt === 'string' ? reader.tokenizer.encode(prompt).ids.length : prompt.length;
+      if (typeof prompt !== 'string') return { tokens: prompt.length, atLeast: false };
+      return count(reader.tokenizer, prompt, limit, true);
     }
     try {
       const text = reader.template && render(reader.template, request);
-      return text === undefined ? undefined : reader.tokenizer.encode(text, { add_special_tokens: false }).ids.length;
+      return text === undefined ? undefined : count(reader.tokenizer, text, limit, false);
     } catch {
       // What is wrong with the request, the server says better.
       return undefined;
@@ -95,6 +110,23 @@ export class Measure {
 interface Reader {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate | undefined;
+}
+
+/** As exact as the model's own count, where that is about `limit` or less. */
+function count(tokenizer: Tokenizer, text: string, limit: number, special: boolean): Length {
+  const of = (piece: string): number => tokenizer.encode(piece, { add_special_tokens: special }).ids.length;
+  let tokens = 0;
+  let pieces = 0;
+  for (let at = 0; at < text.length && text.length > pieceLength; at += pieceLength) {
+    tokens += of(text.slice(at, at + pieceLength));
+    if (tokens - ++pieces * cutTokens > limit) return { tokens: tokens - pieces * cutTokens, atLeast: true };
+  }
+  return { tokens: of(text), atLeast: false };
+}
+
+/** For sentences. */
+export function told({ tokens, atLeast }: Length): string {
+  return atLeast ? `at least ${tokens}` : String(tokens);
 }
 
 function render(template: ChatTemplate, { messages, tools, chat_template_kwargs: kwargs }: ChatRequest): string {

@@ -1,5 +1,6 @@
 import { type ChatEvent, type EmbedResult, Failure, type Transcript } from '@backplane/core/sdk';
 import type { Engine, Sent } from './engine.ts';
+import { told } from './measure.ts';
 import { launchOpenaiServer, served, title } from './openai-server-launch.ts';
 import { encodeChat, encodeTranscription, imageParameters, textParameters } from './openai-server-request.ts';
 import type { OpenaiServerOptions } from './options.ts';
@@ -62,12 +63,13 @@ export const openaiServers: Readonly<Record<OpenaiServerOptions['type'], Engine<
           throw new Failure('invalid_request', 'this model takes texts, not token ids', { param });
         }
         if (text === '') throw new Failure('invalid_request', `Input ${at} is empty`, { param });
-        const length = (await measure.tokens(text)) ?? Math.ceil(Buffer.byteLength(text) / 4);
-        if (length > embeddedTokens) {
-          const message = `Input ${at} has ${length} tokens, but this model embeds at most ${embeddedTokens}: split it`;
+        const guess = { tokens: Math.ceil(Buffer.byteLength(text) / 4), atLeast: false };
+        const length = (await measure.length(text, embeddedTokens)) ?? guess;
+        if (length.tokens > embeddedTokens) {
+          const message = `Input ${at} has ${told(length)} tokens, but this model embeds at most ${embeddedTokens}: split it`;
           throw new Failure('context_length_exceeded', message, { param });
         }
-        promptTokens += length;
+        promptTokens += length.tokens;
       }
       const answer = await post('/v1/embeddings', json({ model: served, input, encoding_format: 'float' }));
       const { data } = answer as { readonly data: readonly { readonly embedding: readonly number[] }[] };
