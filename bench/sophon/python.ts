@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Prepared, Task } from './task.ts';
 
-const interpreter = new URL('../../.cache/sophon-bench/bin/python', import.meta.url).pathname;
+export const interpreter = new URL('../../.cache/sophon-bench/bin/python', import.meta.url).pathname;
 const script = new URL('preprocess.py', import.meta.url).pathname;
 
 export const howToInstall =

@@ -14,7 +14,7 @@ export function largest(logits: Float32Array, count: number): Candidate[] {
   let least = Number.NEGATIVE_INFINITY;
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id] as number;
-    if (best.length === count && !(logit > least)) continue;
+    if (!(logit > least)) continue;
     let at = best.length;
     while (at > 0 && (best[at - 1] as Candidate).logit < logit) at--;
     best.splice(at, 0, { id, logit });

@@ -11,6 +11,9 @@ const hopeless = 24;
 /** What OpenAI sends for a probability of 0. */
 const never = -9_999;
 
+/** Tokens that are looked at first where top_p asks for a share. */
+const mostOften = 256;
+
 /** How one answer's tokens are drawn. Order: penalties, bias, top_k, temperature, top_p, min_p. */
 export class Sampler {
   readonly #request: Sampling;
@@ -47,19 +50,9 @@ export class Sampler {
   /** The next token. Changes the logits. */
   draw(logits: Float32Array): number {
     this.#adjust(logits);
-    if (this.#temperature < greedyBelow) return (largest(logits, 1)[0] as Candidate).id;
+    if (this.#temperature < greedyBelow) return (usable(largest(logits, 1))[0] as Candidate).id;
     const candidates = this.#candidates(logits);
-    const top = (candidates[0] as Candidate).logit;
-    const weights = candidates.map(({ logit }) => Math.exp((logit - top) / this.#temperature));
-    const kept = this.#kept(weights);
-    let total = 0;
-    for (let index = 0; index < kept; index++) total += weights[index] as number;
-    let rest = this.#random() * total;
-    for (let index = 0; index < kept; index++) {
-      rest -= weights[index] as number;
-      if (rest < 0) return (candidates[index] as Candidate).id;
-    }
-    return (candidates[kept - 1] as Candidate).id;
+    return candidates ? this.#drawOf(candidates) : this.#drawOfAll(logits);
   }
 
   /** Tells the penalties of a token that was drawn. */
@@ -79,29 +72,90 @@ export class Sampler {
     for (const [id, bias] of this.#bias) logits[id] = (logits[id] as number) + bias;
   }
 
-  #candidates(logits: Float32Array): Candidate[] {
-    if (this.#topK > 0) return largest(logits, this.#topK);
-    let top = Number.NEGATIVE_INFINITY;
-    for (const logit of logits) if (logit > top) top = logit;
-    return sorted(logits, top - hopeless * this.#temperature);
+  /** Among which tokens it is drawn; undefined where that is all of them. */
+  #candidates(logits: Float32Array): Candidates | undefined {
+    const weigh = (tokens: readonly Candidate[]): number[] =>
+      tokens.map(({ logit }) => this.#weight(logit, (tokens[0] as Candidate).logit));
+    if (this.#topK > 0) {
+      const tokens = usable(largest(logits, this.#topK));
+      const weights = weigh(tokens);
+      return { tokens, weights, total: sum(weights) };
+    }
+    if (this.#topP === 1 && this.#minP === 0) return undefined;
+    const few = usable(largest(logits, mostOften));
+    const { logit: top } = few[0] as Candidate;
+    const weights = weigh(few);
+    const total = this.#total(logits, top);
+    // Nearly always those few reach the share that top_p asks for, or the last that min_p leaves; all is never put in order.
+    const reached = sum(weights) >= this.#topP * total || (weights.at(-1) as number) < this.#minP;
+    if (reached) return { tokens: few, weights, total };
+    const tokens = sorted(logits, top - hopeless * this.#temperature);
+    return { tokens, weights: weigh(tokens), total };
   }
 
-  /** How many of the weights, which descend from 1, top_p and min_p leave. At least one. */
-  #kept(weights: readonly number[]): number {
+  #drawOf({ tokens, weights, total }: Candidates): number {
+    const kept = this.#kept(weights, total);
+    let rest = this.#random() * sum(weights.slice(0, kept));
+    for (let index = 0; index < kept; index++) {
+      rest -= weights[index] as number;
+      if (rest < 0) return (tokens[index] as Candidate).id;
+    }
+    return (tokens[kept - 1] as Candidate).id;
+  }
+
+  #drawOfAll(logits: Float32Array): number {
+    const top = most(logits);
+    if (top === Number.NEGATIVE_INFINITY) usable([]);
+    let rest = this.#random() * this.#total(logits, top);
+    let last = 0;
+    for (let id = 0; id < logits.length; id++) {
+      const weight = this.#weight(logits[id] as number, top);
+      if (weight === 0) continue;
+      last = id;
+      rest -= weight;
+      if (rest < 0) return id;
+    }
+    return last;
+  }
+
+  /** How likely a token is, the likeliest having 1. */
+  #weight(logit: number, top: number): number {
+    const power = (logit - top) / this.#temperature;
+    return power < -hopeless ? 0 : Math.exp(power);
+  }
+
+  #total(logits: Float32Array, top: number): number {
+    let total = 0;
+    for (const logit of logits) total += this.#weight(logit, top);
+    return total;
+  }
+
+  /** How many of the weights, which descend from 1, top_p (a share of `total`) and min_p leave. At least one. */
+  #kept(weights: readonly number[], total: number): number {
     let kept = weights.length;
     if (this.#topP < 1) {
-      const enough = this.#topP * weights.reduce((sum, weight) => sum + weight, 0);
-      let sum = 0;
+      let reached = 0;
       const last = weights.findIndex((weight) => {
-        sum += weight;
-        return sum >= enough;
+        reached += weight;
+        return reached >= this.#topP * total;
       });
       kept = last + 1 || weights.length;
     }
     while (kept > 1 && (weights[kept - 1] as number) < this.#minP) kept--;
-    return Math.max(1, kept);
+    return kept;
   }
 }
+
+interface Candidates {
+  /** Likeliest first. */
+  readonly tokens: readonly Candidate[];
+  /** Of each of them, from 1 downwards. */
+  readonly weights: readonly number[];
+  /** Of all that top_p takes its share of. */
+  readonly total: number;
+}
+
+const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
 
 /** A token's natural log probability as the model has it, before penalties and temperature, and the likeliest beside it. */
 export class Logprobs {
@@ -113,11 +167,10 @@ export class Logprobs {
   constructor(logits: Float32Array, tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
     this.#logits = logits.slice();
-    let top = Number.NEGATIVE_INFINITY;
-    for (const logit of logits) if (logit > top) top = logit;
-    let sum = 0;
-    for (const logit of logits) sum += Math.exp(logit - top);
-    this.#shift = top + Math.log(sum);
+    const top = most(logits);
+    let total = 0;
+    for (const logit of logits) total += Math.exp(logit - top);
+    this.#shift = top + Math.log(total);
   }
 
   of(id: number, alternatives: number): TokenLogprob {
@@ -130,6 +183,18 @@ export class Logprobs {
     const logprob = Math.max(never, (this.#logits[id] as number) - this.#shift);
     return { token: new TextDecoder().decode(bytes), logprob, bytes: [...bytes] };
   }
+}
+
+/** Throws `backend_failed` where there are none: a chip that computes wrongly gives no numbers. */
+function usable(tokens: readonly Candidate[]): readonly Candidate[] {
+  if (tokens.length > 0) return tokens;
+  throw new Failure('backend_failed', 'The chip gave no logit that is a number: its answer cannot be trusted.');
+}
+
+function most(logits: Float32Array): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) if (logit > top) top = logit;
+  return top;
 }
 
 function biased(name: string, vocabulary: number): number {

@@ -61,6 +61,17 @@ test('top_k leaves the likeliest tokens, top_p the least that reach a share, min
   expectShares(shares({ temperature: 1, min_p: 0.1 }), softmax(1, [0, 1, 2]));
 });
 
+test('top_p is a share of all tokens, also where it takes many of them to reach it', () => {
+  // 1,000 equal tokens: a share of one half is 500 of them.
+  const flat = () => new Float32Array(1_000);
+  const sampler = new Sampler({ temperature: 1, top_p: 0.5, seed: 3 }, {}, [], 1_000);
+  const drawn = Array.from({ length: 5_000 }, () => sampler.draw(flat()));
+  expect(Math.max(...drawn)).toBeLessThanOrEqual(500);
+  expect(new Set(drawn).size).toBeGreaterThan(450);
+  const few = new Sampler({ temperature: 1, top_p: 0.1, seed: 3 }, {}, [], 1_000);
+  expect(Math.max(...Array.from({ length: 1_000 }, () => few.draw(flat())))).toBeLessThanOrEqual(100);
+});
+
 test('penalties keep tokens from coming again: repetition those of the prompt too, the others generated ones only', () => {
   expect(draws({ temperature: 0, repetition_penalty: 4 }, 2, [1])).toEqual([2, 0]);
   expect(draws({ temperature: 0, presence_penalty: 1.5 }, 3, [1])).toEqual([1, 2, 1]);
@@ -84,6 +95,13 @@ test('what a request leaves open is as the model has it', () => {
   const sampler = new Sampler({}, { temperature: 0 }, [], 5);
   expect(sampler.needsLogits).toBe(false);
   expect(new Sampler({ temperature: 1 }, { temperature: 0 }, [], 5).needsLogits).toBe(true);
+});
+
+test('logits that are no numbers fail the call, however it draws', () => {
+  for (const request of [{ temperature: 0 }, { top_k: 5 }, { top_p: 0.5 }, {}]) {
+    const sampler = new Sampler(request, {}, [], 5);
+    expect(() => sampler.draw(new Float32Array(5).fill(Number.NaN))).toThrow('no logit that is a number');
+  }
 });
 
 test('the largest logits come in order, however many are asked for', () => {
