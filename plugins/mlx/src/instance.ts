@@ -101,8 +101,17 @@ export class MlxInstance implements Instance {
     const child = new ChildServer(launched.program, this.#host.log);
     this.#child = child;
     this.#host.metrics.watch(child, { model: this.#spec.id, instance: this.#host.index });
-    await child.start(within);
-    void child.died.then(this.#ended.resolve);
+    try {
+      await child.start(within);
+    } catch (thrown) {
+      // Here and not in unload, for which a server that stops does not wait once a load has failed.
+      await launched.release?.();
+      throw thrown;
+    }
+    void child.died.then(async (reason) => {
+      await launched.release?.();
+      this.#ended.resolve(reason);
+    });
     if (remote) {
       place = await cachedFolder(interpreter, path.slice(3), within);
       folder = place === undefined ? undefined : await readModelFolder(place, path);
