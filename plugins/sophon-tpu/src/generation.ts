@@ -47,11 +47,11 @@ export async function* generate(
   let reason: 'stop' | 'length' = 'length';
   for (;;) {
     const { id, logprob } = drawing.draw();
-    count++;
     if (model.config.stopIds.includes(id)) {
       reason = 'stop';
       break;
     }
+    count++;
     if (logprob) known.push(logprob);
     const piece = pieces.push(id);
     tokens += piece.tokens;
