@@ -1,10 +1,10 @@
 import type { Dispatcher } from 'undici';
 import { type Call, type ChatEvent, Failure } from '../sdk/index.ts';
+import type { Attempt } from './attempt.ts';
 import { Decoder } from './decode.ts';
 import type { Fleet } from './fleet.ts';
 import { failureOf } from './outage.ts';
 import { errorLimit, refusalOf } from './refusal.ts';
-import type { Attempt } from './relay.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What is asked of an upstream whose reply is to be read, not passed on. */

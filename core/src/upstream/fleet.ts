@@ -1,11 +1,12 @@
 import type { Call, Log, RawRequest, Sink } from '../sdk/index.ts';
+import type { Attempt } from './attempt.ts';
 import { choose } from './balance.ts';
 import { RetryBudget } from './budget.ts';
 import type { FleetMetrics } from './metrics.ts';
 import { named } from './naming.ts';
 import type { UpstreamOptions } from './options.ts';
 import { probe } from './probe.ts';
-import { type Attempt, pass } from './relay.ts';
+import { pass } from './relay.ts';
 import { Renaming } from './renaming.ts';
 import { Upstream } from './upstream.ts';
 import { Watch } from './watch.ts';

@@ -1,38 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { Failure, type RawRequest, type Sink } from '../sdk/index.ts';
-import { modeFor, wantsStream } from './content-type.ts';
+import { Failure } from '../sdk/index.ts';
+import type { Attempt, Passage } from './attempt.ts';
 import { faultOf, gatherLimit, mayEndJson } from './json-reply.ts';
-import type { UpstreamOptions } from './options.ts';
 import { failureOf, silenceOf } from './outage.ts';
-import { complaint, errorLimit, type Refusal, refusalOf } from './refusal.ts';
-import { type Renaming, RenamingStream } from './renaming.ts';
+import { complaint, errorLimit, refusalOf } from './refusal.ts';
+import { RenamingStream } from './renaming.ts';
+import { modeFor, printable, text, wantsStream } from './reply-head.ts';
 import { StreamGuard } from './stream-guard.ts';
-import type { Upstream } from './upstream.ts';
-import type { Watch, Watched } from './watch.ts';
-
-/** How an attempt failed. */
-export interface Attempt {
-  readonly failure: Failure;
-  /** The upstream is to blame, and nothing of its reply was sent: another may be asked. */
-  readonly again: boolean;
-  /** The client's own upload was at fault: nothing is known of the upstream. */
-  readonly blameless?: true;
-  readonly refusal?: Refusal;
-  readonly status?: number;
-}
-
-export interface Passage {
-  readonly upstream: Upstream;
-  readonly request: RawRequest;
-  readonly body: Uint8Array | Readable;
-  readonly sink: Sink;
-  readonly signal: AbortSignal;
-  readonly timeouts: UpstreamOptions['timeouts'];
-  readonly watch: Watch;
-  /** Undefined when the names are the same. */
-  readonly renaming: Renaming | undefined;
-}
+import type { Watched } from './watch.ts';
 
 /**
  * Sends a request to an upstream and its reply to the sink, byte by byte. Resolves with undefined when the sink has been
@@ -356,13 +332,4 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
     this.#passage.signal.removeEventListener('abort', this.cancel);
     this.#resolve(attempt);
   }
-}
-
-/** A header's value that may be sent on. */
-function printable(value: string): string {
-  return /[^\x20-\x7e]/.test(value) ? value.replace(/[^\x20-\x7e]/g, '') : value;
-}
-
-function text(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
 }
