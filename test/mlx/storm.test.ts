@@ -71,7 +71,7 @@ describeMlx('two mlx_lm.servers under a model', () => {
             await until(() => engines(server).length === 2);
             const [victim] = engines(server);
             groups.add(victim?.group as number);
-            process.kill(victim?.pid as number, 'SIGKILL');
+            killed(victim?.pid as number);
           }
           await one(number);
         }
@@ -84,15 +84,26 @@ describeMlx('two mlx_lm.servers under a model', () => {
       // Nothing is held by calls that are over.
       await until(async () => (await chat(server.url, 'go')).ok);
       await until(() => engines(server).length === 2);
-      const rest = await memory(server);
-      expect(rest.engines).toBeLessThan(baseline.engines * 1.25);
-      expect(rest.backplane).toBeLessThan(baseline.backplane + 64e6);
+      // Some calls more, since garbage is collected when there is more of it.
+      await until(async () => {
+        await (await chat(server.url, 'go')).text();
+        const rest = await memory(server);
+        return rest.engines < baseline.engines * 1.25 && rest.backplane < baseline.backplane + 64e6;
+      });
       const last = engines(server).map(({ group }) => group);
       expect(await server.stop()).toEqual({ code: 0, signal: null });
       for (const group of last) expect(groupOf(group)).toEqual([]);
     },
   );
 });
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It went by itself since it was looked for.
+  }
+}
 
 /** What the server and its engines have in memory, bytes. */
 async function memory(server: {
