@@ -15,6 +15,8 @@ const usage = `Usage: backplane <command> [config.yaml]
                           is missing. --json: for programs
   schema  [config.yaml]   Prints the JSON Schema of the file, with the settings of the plugins it names
   import  <what> <file>   Prints the config.yaml that takes the place of another server's configuration
+  bench   [options]       Asks any OpenAI-compatible server for many chats at a time and says how long they took; exit code 1
+                          if any failed. bench --help: its options
 
   -h, --help      -v, --version
 `;
@@ -26,6 +28,8 @@ export async function main(): Promise<void> {
 
 /** What the command line asks for. Exit codes: 0 stopped in order, 1 it could not run, 2 the config or the command line is wrong, 130/143 the second signal. */
 async function obey(): Promise<number> {
+  // It has options of its own, and no server needs it in memory.
+  if (process.argv[2] === 'bench') return (await import('./commands/bench.ts')).bench(process.argv.slice(3));
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
