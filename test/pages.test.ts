@@ -161,6 +161,7 @@ for (const page of pages) {
 
 test.each([
   ...pages.map(({ path }) => path),
+  'docs/bench.md',
   'docs/vllm-proxy.md',
 ])('every page and file that %s names is there', (path) => {
   const links = [...pageText(path).matchAll(/\]\(([^)]+)\)/g)].map(([, link]) => link as string);
