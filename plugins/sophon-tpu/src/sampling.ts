@@ -2,12 +2,11 @@ import { Failure, type Sampling, type TokenLogprob } from '@backplane/core/sdk';
 import { type Candidate, largest, sorted } from './candidates.ts';
 import type { SamplingDefaults } from './model-config.ts';
 import { randomNumbers } from './random.ts';
+import { drawToken, hopeless, largestLogit, totalWeight, weight } from './softmax.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Temperatures this low draw the likeliest token anyway. */
 const greedyBelow = 1e-4;
-/** Tokens less likely than the likeliest by this many powers of e are never drawn: together they are below 1 in 10^5. */
-const hopeless = 24;
 /** What OpenAI sends for a probability of 0. */
 const never = -9_999;
 
@@ -75,7 +74,7 @@ export class Sampler {
   /** Among which tokens it is drawn; undefined where that is all of them. */
   #candidates(logits: Float32Array): Candidates | undefined {
     const weigh = (tokens: readonly Candidate[]): number[] =>
-      tokens.map(({ logit }) => this.#weight(logit, (tokens[0] as Candidate).logit));
+      tokens.map(({ logit }) => weight(logit, (tokens[0] as Candidate).logit, this.#temperature));
     if (this.#topK > 0) {
       const tokens = usable(largest(logits, this.#topK));
       const weights = weigh(tokens);
@@ -85,7 +84,7 @@ export class Sampler {
     const few = usable(largest(logits, mostOften));
     const { logit: top } = few[0] as Candidate;
     const weights = weigh(few);
-    const total = this.#total(logits, top);
+    const total = totalWeight(logits, top, this.#temperature);
     // Nearly always those few reach the share that top_p asks for, or the last that min_p leaves; all is never put in order.
     const reached = sum(weights) >= this.#topP * total || (weights.at(-1) as number) < this.#minP;
     if (reached) return { tokens: few, weights, total };
@@ -104,30 +103,9 @@ export class Sampler {
   }
 
   #drawOfAll(logits: Float32Array): number {
-    const top = most(logits);
+    const top = largestLogit(logits);
     if (top === Number.NEGATIVE_INFINITY) usable([]);
-    let rest = this.#random() * this.#total(logits, top);
-    let last = 0;
-    for (let id = 0; id < logits.length; id++) {
-      const weight = this.#weight(logits[id] as number, top);
-      if (weight === 0) continue;
-      last = id;
-      rest -= weight;
-      if (rest < 0) return id;
-    }
-    return last;
-  }
-
-  /** How likely a token is, the likeliest having 1. */
-  #weight(logit: number, top: number): number {
-    const power = (logit - top) / this.#temperature;
-    return power < -hopeless ? 0 : Math.exp(power);
-  }
-
-  #total(logits: Float32Array, top: number): number {
-    let total = 0;
-    for (const logit of logits) total += this.#weight(logit, top);
-    return total;
+    return drawToken(logits, top, this.#temperature, this.#random());
   }
 
   /** How many of the weights, which descend from 1, top_p (a share of `total`) and min_p leave. At least one. */
@@ -167,10 +145,8 @@ export class Logprobs {
   constructor(logits: Float32Array, tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
     this.#logits = logits.slice();
-    const top = most(logits);
-    let total = 0;
-    for (const logit of logits) total += Math.exp(logit - top);
-    this.#shift = top + Math.log(total);
+    const top = largestLogit(logits);
+    this.#shift = top + Math.log(totalWeight(logits, top, 1));
   }
 
   of(id: number, alternatives: number): TokenLogprob {
@@ -189,12 +165,6 @@ export class Logprobs {
 function usable(tokens: readonly Candidate[]): readonly Candidate[] {
   if (tokens.length > 0) return tokens;
   throw new Failure('backend_failed', 'The chip gave no logit that is a number: its answer cannot be trusted.');
-}
-
-function most(logits: Float32Array): number {
-  let top = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) if (logit > top) top = logit;
-  return top;
 }
 
 function biased(name: string, vocabulary: number): number {

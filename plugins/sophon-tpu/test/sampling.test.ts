@@ -72,6 +72,18 @@ test('top_p is a share of all tokens, also where it takes many of them to reach 
   expect(Math.max(...Array.from({ length: 1_000 }, () => few.draw(flat())))).toBeLessThanOrEqual(100);
 });
 
+test('a whole vocabulary is drawn from as evenly as a small one, to its last token', () => {
+  const size = 3_000;
+  const flat = () => new Float32Array(size);
+  const sampler = new Sampler({ temperature: 1, seed: 5 }, {}, [], size);
+  const drawn = Array.from({ length: 10_000 }, () => sampler.draw(flat()));
+  expect(drawn.reduce((sum, id) => sum + id, 0) / drawn.length / size).toBeCloseTo(0.5, 1.7);
+  expect(Math.min(...drawn)).toBeLessThan(10);
+  expect(Math.max(...drawn)).toBeGreaterThan(size - 10);
+  const last = flat().fill(-1_000, 0, size - 1);
+  expect(sampler.draw(last)).toBe(size - 1);
+});
+
 test('penalties keep tokens from coming again: repetition those of the prompt too, the others generated ones only', () => {
   expect(draws({ temperature: 0, repetition_penalty: 4 }, 2, [1])).toEqual([2, 0]);
   expect(draws({ temperature: 0, presence_penalty: 1.5 }, 3, [1])).toEqual([1, 2, 1]);
