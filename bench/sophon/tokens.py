@@ -1,10 +1,11 @@
 """The plainest loop over libbmrt in Python: decodes tokens with ctypes and numpy, as the probes of the vendor's demos do.
 
-tokens.py LIBRARIES BMODEL TOKENS ROUNDS prints the CPU milliseconds per token of each round, as JSON.
+tokens.py LIBRARIES BMODEL TOKENS answers each line on stdin with the CPU milliseconds per token of a round, as JSON.
 """
 
 import ctypes as c
 import json
+import os
 import sys
 import time
 
@@ -127,18 +128,19 @@ class Model:
         self.lib.bm_dev_free(self.handle)
 
 
-def main(libraries: str, bmodel: str, tokens: int, rounds: int) -> None:
+def main(libraries: str, bmodel: str, tokens: int) -> None:
+    # What the libraries print goes elsewhere.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     model = Model(libraries, bmodel)
-    spent = []
-    for _ in range(rounds):
+    for _ in sys.stdin:
         begin, token = time.process_time(), 10
         for past in range(20, 20 + tokens):
             token = model.next(token, past)
         assert token == 10, "the model repeats what it is given"
-        spent.append((time.process_time() - begin) * 1000 / tokens)
+        print(json.dumps((time.process_time() - begin) * 1000 / tokens), file=answers, flush=True)
     model.close()
-    print(json.dumps(spent))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
