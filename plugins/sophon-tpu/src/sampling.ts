@@ -2,7 +2,7 @@ import { Failure, type Sampling, type TokenLogprob } from '@backplane/core/sdk';
 import { type Candidate, largest, sorted } from './candidates.ts';
 import type { SamplingDefaults } from './model-config.ts';
 import { randomNumbers } from './random.ts';
-import { drawToken, hopeless, largestLogit, totalWeight, weight } from './softmax.ts';
+import { drawToken, largestLogit, likeliestShare, totalWeight, weight } from './softmax.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** Temperatures this low draw the likeliest token anyway. */
@@ -10,8 +10,8 @@ const greedyBelow = 1e-4;
 /** What OpenAI sends for a probability of 0. */
 const never = -9_999;
 
-/** Tokens that are looked at first where top_p asks for a share. */
-const mostOften = 256;
+/** Of a power of e. */
+const rounding = 1e-6;
 
 /** How one answer's tokens are drawn. Order: penalties, bias, top_k, temperature, top_p, min_p. */
 export class Sampler {
@@ -81,14 +81,10 @@ export class Sampler {
       return { tokens, weights, total: sum(weights) };
     }
     if (this.#topP === 1 && this.#minP === 0) return undefined;
-    const few = usable(largest(logits, mostOften));
-    const { logit: top } = few[0] as Candidate;
-    const weights = weigh(few);
-    const total = totalWeight(logits, top, this.#temperature);
-    // Nearly always those few reach the share that top_p asks for, or the last that min_p leaves; all is never put in order.
-    const reached = sum(weights) >= this.#topP * total || (weights.at(-1) as number) < this.#minP;
-    if (reached) return { tokens: few, weights, total };
-    const tokens = sorted(logits, top - hopeless * this.#temperature);
+    const top = usableTop(logits);
+    const { least, total } = likeliestShare(logits, top, this.#temperature, this.#topP);
+    const leastOfMinP = top + (Math.log(this.#minP) - rounding) * this.#temperature;
+    const tokens = sorted(logits, Math.max(least, leastOfMinP));
     return { tokens, weights: weigh(tokens), total };
   }
 
@@ -103,9 +99,7 @@ export class Sampler {
   }
 
   #drawOfAll(logits: Float32Array): number {
-    const top = largestLogit(logits);
-    if (top === Number.NEGATIVE_INFINITY) usable([]);
-    return drawToken(logits, top, this.#temperature, this.#random());
+    return drawToken(logits, usableTop(logits), this.#temperature, this.#random());
   }
 
   /** How many of the weights, which descend from 1, top_p (a share of `total`) and min_p leave. At least one. */
@@ -165,6 +159,12 @@ export class Logprobs {
 function usable(tokens: readonly Candidate[]): readonly Candidate[] {
   if (tokens.length > 0) return tokens;
   throw new Failure('backend_failed', 'The chip gave no logit that is a number: its answer cannot be trusted.');
+}
+
+function usableTop(logits: Float32Array): number {
+  const top = largestLogit(logits);
+  if (top === Number.NEGATIVE_INFINITY) usable([]);
+  return top;
 }
 
 function biased(name: string, vocabulary: number): number {

@@ -2,7 +2,7 @@
 // typed array takes four times as long, and e comes from a table, since Math.exp takes three times as long.
 
 /** Weights below e to the power of minus this count as 0: a whole vocabulary of them is below 1 in 10^5. */
-export const hopeless = 24;
+const hopeless = 24;
 /** Table entries per power of e. */
 const steps = 256;
 const end = hopeless * steps;
@@ -23,6 +23,31 @@ function weightBelow(distance: number): number {
   // At most half an entry, either way.
   const rest = (index - distance) / steps;
   return (table[index] as number) * (1 + rest * (1 + rest * 0.5));
+}
+
+/** Of the tokens that are the likeliest `share` of all, the least logit, or one a little below it; and the sum of all weights. */
+export function likeliestShare(
+  logits: Float32Array,
+  top: number,
+  temperature: number,
+  share: number,
+): { readonly least: number; readonly total: number } {
+  const scale = steps / temperature;
+  // By table entry, so that they need not be put in order.
+  const weights = new Float64Array(end + 1);
+  let total = 0;
+  for (let id = 0; id < logits.length; id++) {
+    const distance = (top - (logits[id] as number)) * scale;
+    if (!(distance < end)) continue;
+    const each = weightBelow(distance);
+    const index = (distance + 0.5) | 0;
+    weights[index] = (weights[index] as number) + each;
+    total += each;
+  }
+  let reached = 0;
+  let index = 0;
+  for (; index <= end && reached < share * total; index++) reached += weights[index] as number;
+  return { least: top - index / scale, total };
 }
 
 /** The sum of all weights. */
