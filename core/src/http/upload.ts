@@ -33,7 +33,11 @@ export async function readUpload(request: FastifyRequest, limit: number, onlyOne
   const mark = boundary?.[1] ?? boundary?.[2];
   if (mark === undefined) throw new Failure('invalid_request', 'The form has no boundary in its Content-Type.');
   if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge();
-  const pieces = piecesOf(request.body as Readable, new FormReader(mark), limit);
+  const source = request.body as Readable;
+  const pieces = piecesOf(source, new FormReader(mark), limit);
+  // What nobody reads of a form that was refused stands before the connection's next request; Node only throws away
+  // what was not begun.
+  request.exchange.whenSettled(() => void pieces.return(undefined).then(() => source.resume()));
   const held: FormPiece[] = [];
   let size = 0;
   let model: string | undefined;
@@ -90,16 +94,20 @@ async function* piecesOf(source: Readable, reader: FormReader, limit: number): A
   let size = 0;
   // Not by for-await: leaving that early would destroy the request, and with it the way to answer.
   const chunks = source.iterator({ destroyOnReturn: false });
-  for (;;) {
-    const { done, value } = await chunks.next().catch((cause: unknown) => {
-      throw new Failure('cancelled', 'The client closed the connection.', { cause });
-    });
-    if (done) break;
-    size += (value as Buffer).length;
-    if (size > limit) throw tooLarge();
-    yield* reader.push(value as Buffer);
+  try {
+    for (;;) {
+      const { done, value } = await chunks.next().catch((cause: unknown) => {
+        throw new Failure('cancelled', 'The client closed the connection.', { cause });
+      });
+      if (done) break;
+      size += (value as Buffer).length;
+      if (size > limit) throw tooLarge();
+      yield* reader.push(value as Buffer);
+    }
+    yield* reader.end();
+  } finally {
+    await chunks.return?.();
   }
-  yield* reader.end();
 }
 
 function tooLarge(): Failure {
