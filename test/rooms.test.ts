@@ -33,6 +33,7 @@ test.each([
   ['core/src/http/planted.ts', '../upstream/fleet.ts'],
   ['core/src/http/planted.ts', '../media/sniff.ts'],
   ['core/src/media/planted.ts', '../models/model.ts'],
+  ['core/src/units/planted.ts', '../config/schema.ts'],
   ['core/src/kernel/planted.ts', 'yaml'],
   ['core/src/models/planted.ts', 'piscina'],
   ['core/src/http/planted.ts', 'tsyringe'],
@@ -47,6 +48,7 @@ test.each([
   ['core/src/http/planted.ts', '../models/model.ts'],
   ['plugins/auth/src/planted.ts', '@backplane/core/sdk'],
   ['plugins/auth/src/planted.ts', '@backplane/core/media'],
+  ['plugins/auth/src/planted.ts', '@backplane/core/units'],
 ])('%s may import %s', async (path, source) => {
   expect(await plant(path, source)).not.toContain('noRestrictedImports');
 });

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { dialects, isolations } from '../sdk/index.ts';
-import { duration, positiveDuration } from './duration.ts';
-import { size } from './size.ts';
+import { duration, positiveDuration, size } from '../units/index.ts';
 
 /** Ids travel in URLs, logs and metric labels; they may hold slashes, spaces and any script. */
 const modelId = z

@@ -17,5 +17,5 @@ export { estimatePromptTokens } from './estimate.ts';
 export { Fleet } from './fleet.ts';
 export { UpstreamInstance, type UpstreamModel } from './instance.ts';
 export { type FleetMetrics, UpstreamMetrics } from './metrics.ts';
-export { duration, type UpstreamOptions, upstreamFields, upstreamOptions } from './options.ts';
+export { type UpstreamOptions, upstreamFields, upstreamOptions } from './options.ts';
 export { reachUpstreams } from './reach.ts';

@@ -1,18 +1,5 @@
 import { z } from 'zod';
-
-const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
-
-/** `500ms`, `30s`, `5m` or a number of milliseconds, as in the rest of config.yaml. */
-export const duration = z
-  .union([
-    z.number().positive(),
-    z.string().regex(/^\d+(?:\.\d+)?(?:ms|s|m)$/, 'must be a duration such as 500ms, 30s or 5m'),
-  ])
-  .transform((given) => {
-    if (typeof given === 'number') return given;
-    const [, number, unit] = /^([\d.]+)(\w+)$/.exec(given) as RegExpExecArray;
-    return Number(number) * (milliseconds[unit as string] as number);
-  });
+import { positiveDuration as duration } from '../units/index.ts';
 
 const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'must be the name of an HTTP header');
 

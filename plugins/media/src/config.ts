@@ -1,41 +1,6 @@
+import { positiveDuration as duration, positiveSize as size } from '@backplane/core/units';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-
-const sizes: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-};
-
-/** As everywhere in config.yaml: `512KB`, `20MB`, `1GiB`, or a number of bytes. */
-const size = z
-  .union([
-    z.int().positive(),
-    z.string().regex(/^\d+(?:\.\d+)?(?:B|KB|MB|GB|KiB|MiB|GiB)$/, 'must be a size such as 512KB, 20MB or 1GiB'),
-  ])
-  .transform((given) => {
-    if (typeof given === 'number') return given;
-    const [, amount, unit] = /^([\d.]+)(\w+)$/.exec(given) as RegExpExecArray;
-    return Math.round(Number(amount) * (sizes[unit as string] as number));
-  });
-
-const times: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
-
-/** As everywhere in config.yaml: `500ms`, `20s`, `1m`, or a number of milliseconds. */
-const duration = z
-  .union([
-    z.int().positive(),
-    z.string().regex(/^\d+(?:\.\d+)?(?:ms|s|m)$/, 'must be a duration such as 500ms, 20s or 1m'),
-  ])
-  .transform((given) => {
-    if (typeof given === 'number') return given;
-    const [, amount, unit] = /^([\d.]+)(\w+)$/.exec(given) as RegExpExecArray;
-    return Math.round(Number(amount) * (times[unit as string] as number));
-  });
 
 const pattern = z
   .string()

@@ -1,4 +1,4 @@
-import { duration } from '@backplane/core/upstream';
+import { positiveDuration as duration } from '@backplane/core/units';
 import { z } from 'zod';
 
 const concurrency = z.int().positive().max(1_024);

@@ -13,3 +13,6 @@ export const size = z
     return Math.round(typeof written === 'number' ? written : Number(amount) * units[unit as keyof typeof units]);
   })
   .refine(Number.isSafeInteger, 'must be a size that a computer can have');
+
+/** Like `size`, where nothing at all makes no sense. */
+export const positiveSize = size.refine((bytes) => bytes > 0, 'must be larger than 0');
