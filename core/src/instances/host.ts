@@ -9,6 +9,7 @@ import {
   type Transcript,
   tasks,
 } from '../sdk/index.ts';
+import { endOf } from './ended.ts';
 import { type FromInstance, type Port, type ToInstance, window } from './protocol.ts';
 import { recall } from './recall.ts';
 
@@ -40,10 +41,11 @@ export function serveInstance(port: Port<FromInstance, ToInstance>): Promise<voi
     try {
       making = recall(message.blueprint, log);
       instance = await making;
+      const ended = endOf(instance);
       if (loading.signal.aborted) throw new Failure('cancelled', 'loading was cancelled');
       const facts = await instance.load(loading.signal);
       port.post({ type: 'loaded', facts, tasks: tasks.filter((task) => instance?.[task] !== undefined) });
-      void instance.ended?.then((reason) => port.post({ type: 'ended', reason }));
+      void ended?.then((reason) => port.post({ type: 'ended', reason }));
     } catch (thrown) {
       port.post({ type: 'load_failed', failure: Failure.from(thrown, 'backend_failed').toJSON() });
     }

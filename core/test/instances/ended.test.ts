@@ -6,11 +6,16 @@ import mortal from './mortal.ts';
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
 
-for (const isolation of isolations) {
-  test(`an instance that says that it has ended has died, ${isolation}`, async () => {
+const ways = isolations.flatMap((isolation) => [
+  { isolation, how: 'resolve' },
+  { isolation, how: 'reject' },
+]);
+
+for (const { isolation, how } of ways) {
+  test(`an instance whose \`ended\` does ${how} has died, and nothing else, ${isolation}`, async () => {
     const kind = (await backendsOf(mortal, {}, '.', log)).get('mortal') as BackendKind;
     const plugin = { name: 'mortal', url: new URL('mortal.ts', import.meta.url).href, config: {} };
-    const spec = { id: 'm', options: {}, directory: '.' };
+    const spec = { id: 'm', options: { how }, directory: '.' };
     const { instance, died, close } = await place({ plugin, backend: 'mortal', spec, index: 0, isolation }, kind, log);
     const { signal } = new AbortController();
     await instance.load(signal);
