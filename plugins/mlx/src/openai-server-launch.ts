@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,8 +42,7 @@ export async function launchOpenaiServer(
     const file = join(folder, 'config.yaml');
     const server = { host: '127.0.0.1', port, log_level: 'INFO', no_log_file: true };
     // JSON is YAML too.
-    await writeFile(file, JSON.stringify({ server, models: [entry] }));
-    await chmod(file, 0o600);
+    await writeFile(file, JSON.stringify({ server, models: [entry] }), { mode: 0o600 });
     return {
       file: interpreter,
       args: [launcher, 'launch', '--config', file],

@@ -12,9 +12,9 @@ export default definePlugin({
       options,
       // Threads of one process share the weights on the chip; processes would each load their own.
       isolation: ['thread', 'process'],
-      create: async (spec, { index, isolation, log }) => {
+      create: async (spec, host) => {
         const { SophonInstance } = await import('./instance.ts');
-        return new SophonInstance(spec, { index, isolation, log });
+        return new SophonInstance(spec, host);
       },
     });
     context.health('sophon', serviceHealth);
