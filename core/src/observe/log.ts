@@ -17,7 +17,7 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** The server's own log, which also takes lines whose fields are JSON already: what is logged per call is logged often. */
 export interface CallLog extends Log {
-  /** `members`: of an object, `msg` among them, without its braces. Written with all others of one turn of the event loop. */
+  /** `members`: of an object, `msg` among them, without its braces. Written within moments, with all others of that time. */
   record(level: Level, members: string): void;
 }
 
@@ -69,7 +69,7 @@ function fence(logger: Logger): Log {
 }
 
 interface Lines extends DestinationStream {
-  /** A line that may wait for the others of this turn of the event loop. */
+  /** A line that may wait a moment for others. */
   add(line: string): void;
 }
 
@@ -96,7 +96,10 @@ function atOnce(stream: DestinationStream): Lines {
   return { write, add: write };
 }
 
-/** Writes at once what must not be lost, and with it or at the end of the turn what may wait: a system call per line is dear. */
+/** How long a line may wait for others: only a process that is killed or aborts loses it. ms. */
+const gatherMs = 10;
+
+/** Writes at once what must not be lost, and with it or a moment later what may wait: a system call per line is dear. */
 class Batch implements Lines {
   readonly #stream: DestinationStream;
   #waiting = '';
@@ -114,7 +117,7 @@ class Batch implements Lines {
   }
 
   add(line: string): void {
-    if (this.#waiting === '') setImmediate(this.#flush);
+    if (this.#waiting === '') setTimeout(this.#flush, gatherMs).unref();
     this.#waiting += line;
   }
 

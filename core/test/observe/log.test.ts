@@ -145,7 +145,7 @@ test('a line that was made by its caller is like the others, and its level is ob
 });
 
 test.each([
-  ['at the end of the turn', ''],
+  ['when nothing follows', ''],
   ['when the process exits', 'process.exit(1);'],
   ['when it crashes', 'throw new Error("boom");'],
 ])('calls are on stdout in the order of all lines %s', (_, end) => {
