@@ -39,6 +39,15 @@ test('a reply passes byte by byte, plain and streamed', async () => {
   expect(timeless(await (await ask(proxy.url, streamed)).text())).toBe(there);
 });
 
+test.each([false, true])('a reply names the request that it answers (stream: %s)', async (stream) => {
+  const request = { model: 'there', messages, stream };
+  const headers = { 'content-type': 'application/json', 'x-request-id': 'abc-3' };
+  const url = `${proxy.url}/v1/chat/completions`;
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) });
+  expect(answer.headers.get('x-request-id')).toBe('abc-3');
+  expect(await answer.text()).toMatch(stream ? /data: \[DONE\]/ : /^{.*}$/s);
+});
+
 test('a model with another name there carries its own name here, and nothing else changes', async () => {
   const direct = timeless(await (await ask(upstream.url, { model: 'there', messages, stream: true })).text());
   const renamed = timeless(await (await ask(proxy.url, { model: 'here', messages, stream: true })).text());

@@ -250,6 +250,17 @@ describe('the server', () => {
     });
   });
 
+  const named = { headers: { 'x-request-id': 'abc-2' } };
+  test.each([
+    ['an answer', () => chat(server.url, 'say x', {}, named)],
+    ['a stream', () => chat(server.url, 'say x', { stream: true }, named)],
+    ['a refusal', () => chat(server.url, 'say x', { model: 'nobody' }, named)],
+    ['a page of its own', () => fetch(`${server.url}/v1/models`, named)],
+    ['a path that is not there', () => fetch(`${server.url}/nowhere`, named)],
+  ])('names the request in %s', async (_, ask) => {
+    expect((await ask()).headers.get('x-request-id')).toBe('abc-2');
+  });
+
   test('bound to loopback answers no foreign name', async () => {
     const foreign = await raw('GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
     expect(foreign).toMatch(/^HTTP\/1.1 403 .*"forbidden"/s);

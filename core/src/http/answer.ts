@@ -69,7 +69,7 @@ async function stream(
   keepAliveMs: number,
 ): Promise<void> {
   const { encoder, includeUsage } = generation;
-  const events = new EventStream(reply.raw, keepAliveMs);
+  const events = new EventStream(reply.raw, exchange, keepAliveMs);
   const told = new Set<number>();
   let finish: FinishReason | undefined;
   const reader: Reader = {
@@ -104,7 +104,7 @@ function sendJson(reply: FastifyReply, body: object): void {
 
 function send(reply: FastifyReply, type: string, text: string): void {
   const bytes = Buffer.from(text);
-  reply.raw.writeHead(200, { 'content-type': type, 'content-length': bytes.length });
+  reply.request.exchange.head(200, { 'content-type': type, 'content-length': bytes.length });
   reply.raw.end(bytes);
 }
 

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { errorBody } from '../openai/error.ts';
 import { done, frame, keepAlive } from '../openai/sse.ts';
 import type { Failure } from '../sdk/index.ts';
+import type { Exchange } from './exchange.ts';
 
 /**
  * A streamed reply. Its status line waits for the first piece of output, so that a failure before it is a real status; a
@@ -10,11 +11,13 @@ import type { Failure } from '../sdk/index.ts';
  */
 export class EventStream {
   readonly #response: ServerResponse;
+  readonly #exchange: Exchange;
   readonly #timer: NodeJS.Timeout;
   #open = false;
 
-  constructor(response: ServerResponse, keepAliveMs: number) {
+  constructor(response: ServerResponse, exchange: Exchange, keepAliveMs: number) {
     this.#response = response;
+    this.#exchange = exchange;
     this.#timer = setInterval(() => this.write(keepAlive), keepAliveMs);
     response.once('close', () => clearInterval(this.#timer));
   }
@@ -52,7 +55,7 @@ export class EventStream {
   #head(): void {
     if (this.#open) return;
     this.#open = true;
-    this.#response.writeHead(200, {
+    this.#exchange.head(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       // nginx would gather the events otherwise.

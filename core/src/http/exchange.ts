@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   Failure,
@@ -101,6 +102,11 @@ export class Exchange {
   admitted(instance: number, waitedMs: number): void {
     this.#settled.instance = instance;
     this.#settled.queueMs = waitedMs;
+  }
+
+  /** Opens the reply. Its id goes with it: set beforehand it would cost as much as all other headers. */
+  head(status: number, headers: OutgoingHttpHeaders): void {
+    this.#reply.writeHead(status, { 'x-request-id': this.id, ...headers });
   }
 
   /** A piece of output was made. */

@@ -21,6 +21,7 @@ export function sendFailure(
   const body = Buffer.from(JSON.stringify(errorBody(failure)));
   reply.raw.writeHead(failure.status, {
     ...headers,
+    'x-request-id': request.id,
     'content-type': 'application/json; charset=utf-8',
     'content-length': body.length,
   });

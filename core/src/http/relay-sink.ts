@@ -16,6 +16,10 @@ export class RelaySink implements Sink {
   #when = 0;
   #events = false;
   #last: Uint8Array | undefined;
+  /** Of the body, if its head said so. */
+  #length = Number.NaN;
+  /** The body, which came in one piece: it is written with its end. */
+  #whole: Uint8Array | undefined;
   open = false;
 
   /** `refuse` answers with a status and an error body, as long as nothing was sent. */
@@ -46,8 +50,9 @@ export class RelaySink implements Sink {
   head(status: number, headers: Readonly<Record<string, string>>): void {
     if (this.open) return;
     this.open = true;
+    this.#length = Number(headers['content-length']);
     this.#events = headers['content-type']?.startsWith('text/event-stream') === true;
-    this.#response.writeHead(
+    this.#exchange.head(
       status,
       this.#events ? { ...headers, 'cache-control': 'no-cache', 'x-accel-buffering': 'no' } : headers,
     );
@@ -58,6 +63,10 @@ export class RelaySink implements Sink {
     this.#last = chunk;
     this.#when = performance.now();
     this.#tap.pass(chunk);
+    if (chunk.length === this.#length) {
+      this.#whole = chunk;
+      return true;
+    }
     return this.#response.write(chunk);
   }
 
@@ -68,7 +77,7 @@ export class RelaySink implements Sink {
   end(): void {
     clearTimeout(this.#timer);
     this.#exchange.answered(this.#tap.read());
-    this.#response.end();
+    this.#response.end(this.#whole);
   }
 
   fail(failure: Failure): void {

@@ -134,7 +134,8 @@ export class Server {
       const exchange = new Exchange(request, reply, route, operation, options.emit, this.#over);
       request.exchange = exchange;
       this.#underway.add(exchange);
-      reply.raw.setHeader('x-request-id', request.id);
+      // The reply to a call of a model is opened by its exchange.
+      if (operation === 'other') reply.raw.setHeader('x-request-id', request.id);
       try {
         this.#checkHost(request.raw);
         if (cors?.admit(request.raw, reply.raw) && cors.isPreflight(request.raw)) {
