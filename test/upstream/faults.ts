@@ -284,7 +284,7 @@ export const faults: Readonly<Record<string, Fault>> = {
     plain: 200,
     stream: 'whole',
   },
-  'says 100 though not asked to': { behave: always('HTTP/1.1 100 Continue\r\n\r\n'), plain: 502, stream: 502 },
+  'says 100 and nothing more': { behave: always('HTTP/1.1 100 Continue\r\n\r\n'), plain: 504, stream: 504 },
   'says 103 first': {
     behave: (socket, streamed) =>
       socket.write(

@@ -1,10 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { Failure, RawRequest, Sink } from '../sdk/index.ts';
-import type { UpstreamOptions } from './options.ts';
 import type { Refusal } from './refusal.ts';
 import type { Renaming } from './renaming.ts';
 import type { Upstream } from './upstream.ts';
-import type { Watch } from './watch.ts';
 
 /** How an attempt failed. */
 export interface Attempt {
@@ -24,8 +22,6 @@ export interface Passage {
   readonly body: Uint8Array | Readable;
   readonly sink: Sink;
   readonly signal: AbortSignal;
-  readonly timeouts: UpstreamOptions['timeouts'];
-  readonly watch: Watch;
   /** Undefined when the names are the same. */
   readonly renaming: Renaming | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import { json } from 'node:stream/consumers';
 import { type Call, type ChatEvent, Failure } from '../sdk/index.ts';
 import type { Attempt } from './attempt.ts';
 import { Decoder } from './decode.ts';
@@ -6,6 +6,7 @@ import type { Fleet } from './fleet.ts';
 import { failureOf } from './outage.ts';
 import { errorLimit, refusalOf } from './refusal.ts';
 import type { Upstream } from './upstream.ts';
+import { type Reply, ask as request } from './wire/ask.ts';
 
 /** What is asked of an upstream whose reply is to be read, not passed on. */
 export interface Question {
@@ -42,7 +43,7 @@ export async function* converse(
       try {
         for await (const bytes of response.body) {
           question.heard?.();
-          for (const event of decoder.push(bytes as Uint8Array)) {
+          for (const event of decoder.push(bytes)) {
             if (event.type !== 'started') said = true;
             yield event;
           }
@@ -78,7 +79,7 @@ export async function inquire<T>(fleet: Fleet, question: Question, call: Call): 
     const done = fleet.begin(upstream, call.signal);
     try {
       const { body } = await ask(fleet, upstream, question, call.signal, 'application/json');
-      const answer = await body.json().catch(() => {
+      const answer = await json(body).catch(() => {
         throw new Failure('backend_failed', `${upstream.title} sent a reply that is no whole JSON`);
       });
       done(undefined);
@@ -99,33 +100,26 @@ async function ask(
   { path, body, contentType = 'application/json' }: Question,
   signal: AbortSignal,
   accept: string,
-): Promise<Dispatcher.ResponseData> {
-  const response = await upstream.pool.request({
-    method: 'POST',
-    path: upstream.base + path,
-    headers: { 'content-type': contentType, accept, 'accept-encoding': 'identity', ...upstream.credentials },
-    body: body(fleet.nameAt(upstream), upstream.counting),
+): Promise<Reply> {
+  const reply = await request(
+    upstream.connections,
+    {
+      method: 'POST',
+      path: upstream.base + path,
+      headers: ['content-type', contentType, 'accept', accept, 'accept-encoding', 'identity', ...upstream.credentials],
+      body: body(fleet.nameAt(upstream), upstream.counting),
+    },
     signal,
-  });
-  const { statusCode, headers } = response;
-  if (statusCode >= 300) {
-    const retryAfter = headers['retry-after'];
-    throw new Refused(
-      refusalOf(
-        upstream,
-        statusCode,
-        Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-        await head(response.body),
-      ),
-      statusCode,
-    );
+  );
+  const { status, type = 'no content type', retryAfter } = reply;
+  if (status >= 300) {
+    throw new Refused(refusalOf(upstream, status, retryAfter, await head(reply.body)), status);
   }
-  const type = String(headers['content-type'] ?? 'no content type');
   if (!type.startsWith(accept)) {
-    await response.body.dump().catch(() => {});
+    reply.cancel();
     throw new Failure('backend_failed', `${upstream.title} answered with ${type} instead of ${accept}`);
   }
-  return response;
+  return reply;
 }
 
 class Refused extends Error {
@@ -148,13 +142,13 @@ function attemptOf(thrown: unknown, upstream: Upstream, signal: AbortSignal): At
   return { failure: failureOf(thrown as Error, upstream), again: true };
 }
 
-async function head(body: Dispatcher.ResponseData['body']): Promise<Buffer> {
+async function head(body: Reply['body']): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of body) {
-      chunks.push(chunk as Buffer);
-      size += (chunk as Buffer).length;
+      chunks.push(chunk);
+      size += chunk.length;
       if (size > errorLimit) break;
     }
   } catch {

@@ -1,4 +1,6 @@
+import { json } from 'node:stream/consumers';
 import type { Upstream } from './upstream.ts';
+import { ask } from './wire/ask.ts';
 
 /** What an upstream says of one of its models. */
 export interface Discovered {
@@ -25,17 +27,16 @@ export async function discover(
   signal: AbortSignal,
 ): Promise<Discovered | undefined> {
   try {
-    const { statusCode, body } = await upstream.pool.request({
-      method: 'GET',
-      path: `${upstream.base}/v1/models`,
-      headers: upstream.credentials,
+    const reply = await ask(
+      upstream.connections,
+      { method: 'GET', path: `${upstream.base}/v1/models`, headers: upstream.credentials },
       signal,
-    });
-    if (statusCode !== 200) {
-      await body.dump();
+    );
+    if (reply.status !== 200) {
+      reply.cancel();
       return undefined;
     }
-    const { data } = (await body.json()) as { readonly data?: readonly Listed[] };
+    const { data } = (await json(reply.body)) as { readonly data?: readonly Listed[] };
     const found = data?.find(({ id }) => id === model) ?? (data?.length === 1 ? data[0] : undefined);
     if (!found) return undefined;
     const contextLength = found.max_model_len ?? found.context_length ?? found.meta?.n_ctx ?? found.meta?.n_ctx_train;

@@ -9,7 +9,6 @@ import { probe } from './probe.ts';
 import { pass } from './relay.ts';
 import { Renaming } from './renaming.ts';
 import { Upstream } from './upstream.ts';
-import { Watch } from './watch.ts';
 
 /** How much of a request's beginning tells one conversation from another. Bytes. */
 const prefixLength = 1_024;
@@ -25,7 +24,6 @@ export class Fleet {
   readonly #metrics: FleetMetrics;
   readonly #budget: RetryBudget;
   readonly #renamings: readonly (Renaming | undefined)[];
-  readonly #watch = new Watch();
   #probing: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -63,9 +61,8 @@ export class Fleet {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#probing);
-    this.#watch.close();
     this.#metrics.forget();
-    await Promise.all(this.upstreams.map((upstream) => upstream.close()));
+    for (const upstream of this.upstreams) upstream.close();
   }
 
   /** Passes a request on, to another upstream when one fails before any output. */
@@ -135,8 +132,6 @@ export class Fleet {
       sink,
       signal,
       renaming,
-      timeouts: this.#options.timeouts,
-      watch: this.#watch,
     });
   }
 

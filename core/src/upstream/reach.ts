@@ -1,6 +1,7 @@
 import type { Finding } from '../sdk/index.ts';
 import type { UpstreamOptions } from './options.ts';
 import { Upstream } from './upstream.ts';
+import { ask as request } from './wire/ask.ts';
 
 /** For `backplane doctor`: whether the upstreams of a model answer, and take the key they are given. */
 export async function reachUpstreams(id: string, options: UpstreamOptions, signal: AbortSignal): Promise<Finding[]> {
@@ -17,14 +18,13 @@ async function reach(
 ): Promise<Finding> {
   const who = `${id}: ${upstream.title}, ${upstream.host.url},`;
   const ask = async (path: string): Promise<number> => {
-    const { statusCode, body } = await upstream.pool.request({
-      method: 'GET',
-      path: upstream.base + path,
-      headers: upstream.credentials,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(probe.timeout)]),
-    });
-    await body.dump();
-    return statusCode;
+    const reply = await request(
+      upstream.connections,
+      { method: 'GET', path: upstream.base + path, headers: upstream.credentials },
+      AbortSignal.any([signal, AbortSignal.timeout(probe.timeout)]),
+    );
+    reply.cancel();
+    return reply.status;
   };
   try {
     const health = probe.enabled ? await ask(probe.path) : 200;
@@ -46,6 +46,6 @@ async function reach(
     const fix = 'Start it, or correct options.upstreams; until it answers, calls of this model fail.';
     return { status: 'problem', what: `${who} cannot be reached: ${why}.`, fix };
   } finally {
-    await upstream.close();
+    upstream.close();
   }
 }

@@ -1,14 +1,13 @@
-import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
 import { Failure } from '../sdk/index.ts';
 import type { Attempt, Passage } from './attempt.ts';
 import { faultOf, gatherLimit, mayEndJson } from './json-reply.ts';
-import { failureOf, silenceOf } from './outage.ts';
+import { failureOf } from './outage.ts';
 import { complaint, errorLimit, refusalOf } from './refusal.ts';
 import { RenamingStream } from './renaming.ts';
-import { modeFor, printable, text, wantsStream } from './reply-head.ts';
+import { modeFor, printable, wantsStream } from './reply-mode.ts';
 import { StreamGuard } from './stream-guard.ts';
-import type { Watched } from './watch.ts';
+import type { ReplyHead } from './wire/reply-head.ts';
+import type { Flow, ReplyReader } from './wire/request.ts';
 
 /**
  * Sends a request to an upstream and its reply to the sink, byte by byte. Resolves with undefined when the sink has been
@@ -18,7 +17,7 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
   return new Promise((resolve) => {
     const { upstream, request, body, signal } = passage;
     const handler = new Handler(passage, resolve);
-    upstream.pool.dispatch(
+    upstream.connections.dispatch(
       {
         method: 'POST',
         path: upstream.base + request.path,
@@ -30,12 +29,9 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
           // A compressed reply could not be watched, and clients did not ask for one.
           'accept-encoding',
           'identity',
-          ...upstream.credentialPair,
+          ...upstream.credentials,
         ],
-        body: body as Buffer | Readable,
-        // Watched here: undici keeps a timer it has dropped for a second, and all that hangs on it.
-        headersTimeout: 0,
-        bodyTimeout: 0,
+        body,
       },
       handler,
     );
@@ -46,12 +42,12 @@ export function pass(passage: Passage): Promise<Attempt | undefined> {
 
 type Mode = 'head' | 'begun' | 'events' | 'gather' | 'pass' | 'error';
 
-class Handler implements Dispatcher.DispatchHandler, Watched {
+class Handler implements ReplyReader {
   readonly #passage: Passage;
   readonly #resolve: (attempt: Attempt | undefined) => void;
   readonly #guard = new StreamGuard();
   readonly #renaming: RenamingStream | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  #flow: Flow | undefined;
   #mode: Mode = 'head';
   #status = 0;
   #type = '';
@@ -63,13 +59,10 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
   /** Last byte of a reply that is not gathered. */
   #last: number | undefined;
   #over = false;
-  due = Number.POSITIVE_INFINITY;
-  place = 0;
 
   constructor(passage: Passage, resolve: (attempt: Attempt | undefined) => void) {
     this.#passage = passage;
     this.#resolve = resolve;
-    passage.watch.add(this);
     this.#renaming = passage.renaming && new RenamingStream(passage.renaming);
   }
 
@@ -77,32 +70,23 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
   readonly cancel = (): void => {
     const { signal } = this.#passage;
     this.#settle({ failure: Failure.from(signal.reason, 'cancelled'), again: false });
-    this.#controller?.abort(signal.reason as Error);
+    this.#flow?.abort(this);
   };
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#over) controller.abort(this.#passage.signal.reason as Error);
-    else this.#passage.watch.expect(this, this.#passage.timeouts.first_byte);
+  begin(flow: Flow): void {
+    this.#flow = flow;
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
-  ): void {
-    if (status < 200 || this.#over) return;
+  head({ status, type, encoding, retryAfter, length }: ReplyHead): void {
     const { sink, upstream, request } = this.#passage;
     this.#mode = 'begun';
-    this.#await();
     this.#status = status;
-    this.#type = printable(text(headers['content-type']) ?? '');
+    this.#type = printable(type ?? '');
     if (status >= 300) {
-      this.#retryAfter = text(headers['retry-after']);
+      this.#retryAfter = retryAfter;
       this.#mode = 'error';
       return;
     }
-    const encoding = text(headers['content-encoding']);
     if (encoding !== undefined && encoding !== 'identity') {
       this.#break(`${upstream.title} compressed its reply although it was asked not to`);
       return;
@@ -116,16 +100,13 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
     }
     // Its head waits for the first event or for the whole: until then another upstream may still be asked.
     this.#mode = mode;
-    if (mode === 'pass') this.#head(text(headers['content-length']));
+    if (mode === 'pass') this.#open(length);
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#over) return;
-    if (this.due !== Number.POSITIVE_INFINITY) this.due = performance.now() + this.#passage.timeouts.idle;
+  data(chunk: Buffer): void {
     switch (this.#mode) {
       case 'events':
-        // What one read brought goes on as one piece: tokens that come singly go singly.
-        if (this.#chunks.push(chunk) === 1) process.nextTick(Handler.#next, this);
+        this.#pass(chunk);
         break;
       case 'pass':
         this.#last = chunk[chunk.length - 1];
@@ -144,22 +125,14 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
     }
   }
 
-  static #next(this: void, handler: Handler): void {
-    handler.#forward();
-  }
-
-  #forward(): void {
-    if (this.#over || this.#mode !== 'events' || this.#chunks.length === 0) return;
-    const bytes = this.#guard.push(this.#gathered());
-    this.#chunks = [];
+  #pass(chunk: Buffer): void {
+    const bytes = this.#guard.push(chunk);
     if (bytes) this.#write(bytes);
     const { complaint: error } = this.#guard;
     if (error !== undefined) this.#fail(complaint(this.#passage.upstream, error));
   }
 
-  onResponseEnd(): void {
-    this.#forward();
-    if (this.#over) return;
+  end(): void {
     const { title } = this.#passage.upstream;
     switch (this.#mode) {
       case 'events':
@@ -183,39 +156,10 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
     }
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#forward();
-    if (this.#over) return;
+  fail(error: Error): void {
     // A Failure comes out of the body, which is still being read from the client.
     if (error instanceof Failure) this.#settle({ failure: error, again: false, blameless: true });
     else this.#lost(failureOf(error, this.#passage.upstream));
-  }
-
-  /** What came while this process was busy is read before anybody is blamed. */
-  late(): void {
-    // Found again, if nothing came.
-    this.due = 0;
-    setImmediate(() => this.#silent());
-  }
-
-  #silent(): void {
-    if (this.due !== 0) {
-      if (this.due !== Number.POSITIVE_INFINITY) this.#await();
-      return;
-    }
-    this.#forward();
-    if (this.#over) return;
-    const failure = silenceOf(
-      this.#passage.upstream.title,
-      this.#mode === 'head' ? 'before its reply' : 'within its reply',
-    );
-    this.#lost(failure);
-    this.#controller?.abort(failure);
-  }
-
-  /** From now on its silence is bounded by `timeouts.idle`. */
-  #await(): void {
-    this.#passage.watch.expect(this, this.#passage.timeouts.idle);
   }
 
   /** No more will come from the upstream. */
@@ -226,28 +170,24 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
   }
 
   /** Opens the reply. */
-  #head(length?: string): void {
+  #open(length?: number): void {
     this.#begun = true;
     const type = this.#type;
     this.#passage.sink.head(
       this.#status,
-      length === undefined ? { 'content-type': type } : { 'content-type': type, 'content-length': length },
+      length === undefined ? { 'content-type': type } : { 'content-type': type, 'content-length': String(length) },
     );
   }
 
   #write(bytes: Buffer): void {
     const { sink } = this.#passage;
-    if (!this.#begun) this.#head();
+    if (!this.#begun) this.#open();
     const renamed = this.#renaming ? this.#renaming.push(bytes) : bytes;
     if (renamed.length === 0 || sink.write(renamed)) return;
-    const controller = this.#controller as Dispatcher.DispatchController;
-    controller.pause();
+    const flow = this.#flow as Flow;
     // It is the client who is slow.
-    this.due = Number.POSITIVE_INFINITY;
-    sink.drained(() => {
-      if (!this.#over) this.#await();
-      controller.resume();
-    });
+    flow.pause(this);
+    sink.drained(() => flow.resume(this));
   }
 
   /** JSON that is too large to gather: watched at its ends only. */
@@ -284,7 +224,7 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
       return;
     }
     const body = renaming ? renaming.apply(bytes) : bytes;
-    this.#head(String(body.length));
+    this.#open(body.length);
     sink.write(body);
     sink.end();
     this.#settle(undefined);
@@ -299,7 +239,7 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
     const again = refusal.unwell || this.#status === 429;
     this.#settle({ failure: refusal.failure, again: again && this.#repeatable, refusal, status: this.#status });
     // Ends a body that has no end; after a whole one there is nothing to abort.
-    if (this.#size > errorLimit) this.#controller?.abort(refusal.failure);
+    if (this.#size > errorLimit) this.#flow?.abort(this);
   }
 
   #break(reason: string): void {
@@ -309,7 +249,7 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
   /** Ends the attempt because of what the upstream sent or did not send. */
   #fail(failure: Failure): void {
     this.#settle({ failure, again: !this.#begun && this.#repeatable });
-    this.#controller?.abort(failure);
+    this.#flow?.abort(this);
   }
 
   /** A body that was read from the client cannot be sent twice. */
@@ -328,7 +268,6 @@ class Handler implements Dispatcher.DispatchHandler, Watched {
   #settle(attempt: Attempt | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    this.#passage.watch.delete(this);
     this.#passage.signal.removeEventListener('abort', this.cancel);
     this.#resolve(attempt);
   }

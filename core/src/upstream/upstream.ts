@@ -1,20 +1,18 @@
-import { Pool } from 'undici';
 import { Breaker } from './breaker.ts';
 import type { UpstreamHost, UpstreamOptions } from './options.ts';
+import { Connections } from './wire/connections.ts';
 
 /** One server: its connections, its key, and how it has been doing. */
 export class Upstream {
   /** For messages and metrics, since addresses are the operator's business: its place in the list. */
   readonly index: number;
   readonly host: UpstreamHost;
-  readonly pool: Pool;
+  readonly connections: Connections;
   readonly breaker: Breaker;
   /** Path in front of `/v1/…`, without a slash at its end. */
   readonly base: string;
-  /** Name and value of the header that carries its key. */
-  readonly credentials: Readonly<Record<string, string>>;
-  /** The same as undici takes it fastest: a name and a value, or nothing. */
-  readonly credentialPair: readonly string[];
+  /** Name and value of the header that carries its key; or nothing. */
+  readonly credentials: readonly string[];
   /** Calls under way. */
   outstanding = 0;
   /** What the last probe said; undefined before the first. */
@@ -28,23 +26,12 @@ export class Upstream {
     this.index = index;
     this.host = host;
     this.breaker = new Breaker(eject);
-    const { origin, pathname } = new URL(host.url);
-    this.base = pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
+    const url = new URL(host.url);
+    this.base = url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
     this.credentials = host.key
-      ? { [host.header.toLowerCase()]: host.prefix === '' ? host.key : `${host.prefix} ${host.key}` }
-      : {};
-    this.credentialPair = Object.entries(this.credentials).flat();
-    this.pool = new Pool(origin, {
-      // No cap: undici would queue in silence past it. Admission and max_concurrent bound the calls.
-      connections: null,
-      pipelining: 1,
-      allowH2: false,
-      // Below uvicorn's five seconds, so that it is rarely the server that closes first.
-      keepAliveTimeout: 4_000,
-      connect: { timeout: timeouts.connect },
-      headersTimeout: timeouts.first_byte,
-      bodyTimeout: timeouts.idle,
-    });
+      ? [host.header.toLowerCase(), host.prefix === '' ? host.key : `${host.prefix} ${host.key}`]
+      : [];
+    this.connections = new Connections(url, timeouts);
   }
 
   /** `upstream 2`, counted as people count. */
@@ -66,7 +53,7 @@ export class Upstream {
     return (this.outstanding + 1) / this.host.weight;
   }
 
-  close(): Promise<void> {
-    return this.pool.destroy();
+  close(): void {
+    this.connections.close();
   }
 }

@@ -1,5 +1,6 @@
-import { request } from 'undici';
 import { Failure, type Log } from '../../sdk/index.ts';
+import { ask } from '../wire/ask.ts';
+import { Connections } from '../wire/connections.ts';
 import { type Command, type Exit, GuardedProcess } from './guarded.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { freePort } from './port.ts';
@@ -99,15 +100,17 @@ export class ChildServer {
 
   /** Whether it says that it is well: true, false, or undefined when it does not answer in time. */
   async healthy(): Promise<boolean | undefined> {
+    const patience = { connect: askWithinMs, first_byte: askWithinMs, idle: askWithinMs };
+    const connections = new Connections(new URL(this.origin), patience);
     try {
-      const { statusCode, body } = await request(this.origin + this.#program.health, {
-        reset: true,
-        signal: AbortSignal.timeout(askWithinMs),
-      });
-      await body.dump();
-      return statusCode >= 200 && statusCode < 300;
+      const question = { method: 'GET', path: this.#program.health, headers: [] } as const;
+      const { status, body } = await ask(connections, question, AbortSignal.timeout(askWithinMs));
+      for await (const _ of body);
+      return status >= 200 && status < 300;
     } catch {
       return undefined;
+    } finally {
+      connections.close();
     }
   }
 

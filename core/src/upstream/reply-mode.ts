@@ -22,8 +22,3 @@ export function modeFor(type: string, request: RawRequest): 'events' | 'gather' 
 export function printable(value: string): string {
   return /[^\x20-\x7e]/.test(value) ? value.replace(/[^\x20-\x7e]/g, '') : value;
 }
-
-/** The first of a header that came more than once. */
-export function text(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
-}

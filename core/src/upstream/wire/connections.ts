@@ -1,0 +1,57 @@
+import { Watch } from '../watch.ts';
+import { Connection, type Home, type Patience } from './connection.ts';
+import { type Outgoing, outgoing, type ReplyReader, type Request } from './request.ts';
+
+/**
+ * The connections to one server, as many as there are requests at a time: nobody waits for one. HTTP/1.1 by hand and for
+ * this alone, since a relayed call is little else: `docs/architecture.md` has the figures.
+ */
+export class Connections implements Home {
+  readonly url: URL;
+  readonly patience: Patience;
+  readonly watch = new Watch();
+  readonly #free: Connection[] = [];
+  readonly #all = new Set<Connection>();
+  #closed = false;
+
+  constructor(url: URL, patience: Patience) {
+    this.url = url;
+    this.patience = patience;
+  }
+
+  /** Sends a request. Throws for what cannot be written into a head. */
+  dispatch(request: Request, reader: ReplyReader): void {
+    const written = outgoing(request, this.url.host);
+    // The one used last: those that are not needed grow old.
+    (this.#free.pop() ?? this.#open()).send(written, reader);
+  }
+
+  again(request: Outgoing, reader: ReplyReader): void {
+    this.#open().send(request, reader);
+  }
+
+  freed(connection: Connection): void {
+    if (this.#closed) connection.close();
+    else this.#free.push(connection);
+  }
+
+  gone(connection: Connection): void {
+    if (!this.#all.delete(connection)) return;
+    this.watch.delete(connection);
+    const at = this.#free.indexOf(connection);
+    if (at !== -1) this.#free.splice(at, 1);
+  }
+
+  /** Breaks what is under way. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#all) connection.close();
+    this.watch.close();
+  }
+
+  #open(): Connection {
+    const connection = new Connection(this);
+    this.#all.add(connection);
+    return connection;
+  }
+}
