@@ -162,7 +162,8 @@ export class Exchange {
     settled.outcome = outcomeOf(settled.code, status);
     settled.totalMs = performance.now() - this.#begin;
     if (this.principal) settled.principal = this.principal.name;
-    this.#emit(settled);
+    // A copy: observers may keep it, and the call's last moves are no part of it.
+    this.#emit({ ...settled });
   }
 }
 

@@ -135,8 +135,8 @@ test('a cyclic object does not hang the log', () => {
 
 test('a line that was made by its caller is like the others, and its level is obeyed', () => {
   const { log, lines } = capture();
-  log.record('debug', '"n":1,"msg":"unheard"');
-  log.record('info', '"n":2,"msg":"GET /"');
+  log.record('debug', () => '"n":1,"msg":"unheard"');
+  log.record('info', () => '"n":2,"msg":"GET /"');
   const [line, ...rest] = lines();
   expect(new Date(line.time).toISOString()).toBe(line.time);
   delete line.time;
@@ -152,10 +152,10 @@ test.each([
   const source = `import { createLog } from ${JSON.stringify(new URL('../../src/observe/log.ts', import.meta.url).href)};
     const log = createLog({ level: 'info', format: 'auto' });
     log.info({}, '1');
-    log.record('info', '"msg":"2"');
+    log.record('info', () => '"msg":"2"');
     log.warn({}, '3');
-    log.record('info', '"msg":"4"');
-    log.record('info', '"msg":"5"');
+    log.record('info', () => '"msg":"4"');
+    log.record('info', () => '"msg":"5"');
     ${end}`;
   const args = ['--conditions=@backplane/source', '--input-type=module', '-e', source];
   const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
