@@ -3,6 +3,7 @@ import { errorBody } from '../openai/error.ts';
 import { done, frame, keepAlive } from '../openai/sse.ts';
 import type { Failure } from '../sdk/index.ts';
 import type { Exchange } from './exchange.ts';
+import { StreamBody } from './stream-body.ts';
 
 /**
  * A streamed reply. Its status line waits for the first piece of output, so that a failure before it is a real status; a
@@ -11,12 +12,14 @@ import type { Exchange } from './exchange.ts';
  */
 export class EventStream {
   readonly #response: ServerResponse;
+  readonly #body: StreamBody;
   readonly #exchange: Exchange;
   readonly #timer: NodeJS.Timeout;
   #open = false;
 
   constructor(response: ServerResponse, exchange: Exchange, keepAliveMs: number) {
     this.#response = response;
+    this.#body = new StreamBody(response);
     this.#exchange = exchange;
     this.#timer = setInterval(() => this.write(keepAlive), keepAliveMs);
     response.once('close', () => clearInterval(this.#timer));
@@ -32,7 +35,7 @@ export class EventStream {
     if (text === '' || this.#response.destroyed) return undefined;
     this.#head();
     this.#timer.refresh();
-    return this.#response.write(text) ? undefined : this.#drained();
+    return this.#body.write(text) ? undefined : this.#drained();
   }
 
   end(): void {
@@ -67,11 +70,10 @@ export class EventStream {
     const response = this.#response;
     return new Promise((resolve) => {
       const settle = (): void => {
-        response.off('drain', settle);
         response.off('close', settle);
         resolve();
       };
-      response.on('drain', settle);
+      this.#body.drained(settle);
       response.on('close', settle);
     });
   }

@@ -4,6 +4,7 @@ import { frame, keepAlive } from '../openai/sse.ts';
 import { UsageTap } from '../openai/usage-tap.ts';
 import type { Failure, Sink } from '../sdk/index.ts';
 import type { Exchange } from './exchange.ts';
+import { StreamBody } from './stream-body.ts';
 
 /** Writes a relayed reply to the client as it comes. Like `EventStream`, but for bytes that are somebody else's. */
 export class RelaySink implements Sink {
@@ -14,7 +15,8 @@ export class RelaySink implements Sink {
   #timer: NodeJS.Timeout | undefined;
   /** Of the last write. */
   #when = 0;
-  #events = false;
+  /** Undefined for a reply that is no stream of events. */
+  #events: StreamBody | undefined;
   #last: Uint8Array | undefined;
   /** Of the body, if its head said so. */
   #length = Number.NaN;
@@ -44,14 +46,14 @@ export class RelaySink implements Sink {
   #fill(): void {
     if (!this.open) this.head(200, { 'content-type': 'text/event-stream; charset=utf-8' });
     // An event that is too long to be held back may be half out: a comment would end it.
-    if (this.#events && endsEvent(this.#last)) this.#response.write(keepAlive);
+    if (endsEvent(this.#last)) this.#events?.write(keepAlive);
   }
 
   head(status: number, headers: Readonly<Record<string, string>>): void {
     if (this.open) return;
     this.open = true;
     this.#length = Number(headers['content-length']);
-    this.#events = headers['content-type']?.startsWith('text/event-stream') === true;
+    if (headers['content-type']?.startsWith('text/event-stream')) this.#events = new StreamBody(this.#response);
     this.#exchange.head(
       status,
       this.#events ? { ...headers, 'cache-control': 'no-cache', 'x-accel-buffering': 'no' } : headers,
@@ -67,11 +69,12 @@ export class RelaySink implements Sink {
       this.#whole = chunk;
       return true;
     }
-    return this.#response.write(chunk);
+    return (this.#events ?? this.#response).write(chunk);
   }
 
   drained(resume: () => void): void {
-    this.#response.once('drain', resume);
+    if (this.#events) this.#events.drained(resume);
+    else this.#response.once('drain', resume);
   }
 
   end(): void {
