@@ -27,8 +27,8 @@ export interface Home {
   again(request: Outgoing, reader: ReplyReader): void;
 }
 
-/** How long a connection is kept without a request: below uvicorn's five seconds, so that it is rarely the server that closes first. ms. */
-const keptMs = 4_000;
+/** How long a connection is kept without a request; most servers end it earlier, which is noticed. ms. */
+const keptMs = 60_000;
 /** A server that closes a kept connection on its own account does so within this time of the request. ms. */
 const staleMs = 1_000;
 /** Up to this head and body go as one piece of memory. Bytes. */

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Watch } from '../watch.ts';
 import { Connection, type Home, type Patience } from './connection.ts';
 import { type Outgoing, outgoing, type ReplyReader, type Request } from './request.ts';
@@ -22,8 +23,9 @@ export class Connections implements Home {
   /** Sends a request. Throws for what cannot be written into a head. */
   dispatch(request: Request, reader: ReplyReader): void {
     const written = outgoing(request, this.url.host);
-    // The one used last: those that are not needed grow old.
-    (this.#free.pop() ?? this.#open()).send(written, reader);
+    // A kept connection may be one that the server is just closing, and what is read from somewhere cannot be sent twice.
+    const kept = request.body instanceof Readable ? undefined : this.#free.pop();
+    (kept ?? this.#open()).send(written, reader);
   }
 
   again(request: Outgoing, reader: ReplyReader): void {

@@ -85,14 +85,14 @@ test('a new connection that is closed before its reply is a failure, and so is o
   await expect(said()).rejects.toMatchObject({ code: 'closed' });
 });
 
-test('a body that is read from somewhere is not sent twice', async () => {
-  const seen = await listen((socket) => {
-    if (socket.bytesWritten > 0) socket.resetAndDestroy();
-    else socket.write(reply('first'));
+test('a body that is read from somewhere, which cannot be sent twice, gets a connection that nobody can have closed yet', async () => {
+  const seen = await listen((socket, nth, data) => {
+    if (nth === 1 && socket.bytesWritten > 0) socket.resetAndDestroy();
+    else if (nth === 1 || data.endsWith('0\r\n\r\n')) socket.write(reply(`on ${nth}`));
   });
-  expect(await said()).toBe('first');
-  await expect(said({ ...question, body: Readable.from(['once']) })).rejects.toThrow();
-  expect(seen.count).toBe(1);
+  expect(await said()).toBe('on 1');
+  expect(await said({ ...question, body: Readable.from(['once']) })).toBe('on 2');
+  expect(seen.count).toBe(2);
 });
 
 test('what a server sends without being asked reaches nobody', async () => {
