@@ -30,7 +30,10 @@ export async function startBackplane(config: string, form: Form = 'source', log?
   // As in `npm start`.
   const args = ['--max-semi-space-size=8', ...program];
   const output = log === undefined ? undefined : await open(log, 'a');
-  const child = start(process.execPath, [...args, 'serve', file], output ? { stdout: output.fd } : {});
+  const child = start(process.execPath, [...args, 'serve', file], {
+    env: { NODE_COMPILE_CACHE: join(root, 'core/.cache') },
+    ...(output && { stdout: output.fd }),
+  });
   await output?.close();
   return {
     child,

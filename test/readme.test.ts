@@ -22,7 +22,7 @@ test("the README's config.yaml in one screen is a good config", async () => {
 test("the repository's own config.yaml is what npm start serves, and it is good", async () => {
   const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
   expect(scripts.start).toBe(
-    'exec node --max-semi-space-size=8 --conditions=@backplane/source core/src/cli.ts serve config.yaml',
+    'NODE_COMPILE_CACHE=core/.cache exec node --max-semi-space-size=8 --conditions=@backplane/source core/src/cli.ts serve config.yaml',
   );
   expect(await backplane(['check', 'config.yaml'], { cwd: root })).toMatchObject({ code: 0, stderr: '' });
 });

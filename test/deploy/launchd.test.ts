@@ -64,7 +64,7 @@ describe('deploy/launchd/com.backplane.plist', () => {
   });
 
   test('carries no secret, which every user of the machine could read', () => {
-    expect(Object.keys(plist.EnvironmentVariables)).toEqual(['PATH']);
+    expect(Object.keys(plist.EnvironmentVariables)).toEqual(['PATH', 'NODE_COMPILE_CACHE']);
     expect(plist.ProgramArguments.join(' ')).not.toMatch(/key|token|secret/i);
   });
 });
