@@ -1,12 +1,6 @@
 import type { Model } from '../models/model.ts';
-import { readChat } from '../openai/chat.ts';
-import { readCompletion } from '../openai/completions.ts';
-import { type Embedding, readEmbedding } from '../openai/embeddings.ts';
-import type { Generation } from '../openai/generation.ts';
-import type { Target } from '../openai/target.ts';
 import { Failure, type Operation, type RelayTask } from '../sdk/index.ts';
-
-type Reader<T> = (body: Record<string, unknown>, target: Target) => T;
+import type { JsonTask } from './event-lane.ts';
 
 /** A route that calls a model. */
 export interface Endpoint {
@@ -16,10 +10,8 @@ export interface Endpoint {
   readonly task: RelayTask;
   /** A field that a request cannot do without; checked before an upstream is asked. */
   readonly needs?: string;
-  /** How the event lane reads a request; absent: relayed or not served. */
-  readonly reads?:
-    | { readonly kind: 'generation'; readonly read: Reader<Generation> }
-    | { readonly kind: 'embedding'; readonly read: Reader<Embedding> };
+  /** The same, where a model may answer it here; absent: relayed or not served. */
+  readonly own?: JsonTask;
 }
 
 /** OpenAI's, and those of vLLM's that its clients use. */
@@ -29,21 +21,21 @@ export const endpoints: readonly Endpoint[] = [
     operation: 'chat',
     task: 'chat',
     needs: 'messages',
-    reads: { kind: 'generation', read: readChat },
+    own: 'chat',
   },
   {
     paths: ['/v1/completions'],
     operation: 'completions',
     task: 'complete',
     needs: 'prompt',
-    reads: { kind: 'generation', read: readCompletion },
+    own: 'complete',
   },
   {
     paths: ['/v1/embeddings'],
     operation: 'embeddings',
     task: 'embed',
     needs: 'input',
-    reads: { kind: 'embedding', read: readEmbedding },
+    own: 'embed',
   },
   { paths: ['/v1/rerank', '/rerank', '/v2/rerank'], operation: 'rerank', task: 'rerank' },
   { paths: ['/v1/score', '/score'], operation: 'score', task: 'score' },

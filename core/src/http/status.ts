@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Model } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import { type ModelView, modelBody, modelList } from '../openai/models.ts';
-import { openapi } from '../openai/openapi.ts';
 import { anonymous, type HealthReport, type InstanceState, type Principal } from '../sdk/index.ts';
 import { endpoints } from './endpoints.ts';
 import { type ChosenHealth, formattedHealth } from './health.ts';
@@ -58,14 +57,16 @@ export function statusRoutes(app: FastifyInstance, around: StatusSurroundings): 
     return modelBody(view(models.find(name, whose(request))), name, started);
   });
 
-  app.get('/openapi.json', config('/openapi.json'), () =>
-    openapi({
+  app.get('/openapi.json', config('/openapi.json'), async () => {
+    // Loaded when it is asked for: with it come the schemas of all requests.
+    const { openapi } = await import('../openai/openapi.ts');
+    return openapi({
       version,
       guarded: around.guarded,
       open: around.open,
-      relayed: endpoints.filter(({ reads }) => !reads).flatMap(({ paths }) => paths),
-    }),
-  );
+      relayed: endpoints.filter(({ own }) => own === undefined).flatMap(({ paths }) => paths),
+    });
+  });
 }
 
 /** An open route has callers without a key: they see what anyone may. */

@@ -2,11 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
 import { readBody, relayed } from '../openai/body.ts';
-import { readTranscription } from '../openai/transcriptions.ts';
 import { anonymous, Failure, type Limiter, type Log, type RawRequest } from '../sdk/index.ts';
-import { answerEmbedding, answerGeneration, answerTranscription } from './answer.ts';
 import { aim, ExchangeCall, letIn, type MediaSource, targetOf } from './call.ts';
-import { serveDescription } from './describe.ts';
 import { descriptions, type Endpoint, endpoints, serves, transcriptions, unserved } from './endpoints.ts';
 import type { Exchange } from './exchange.ts';
 import { RelaySink } from './relay-sink.ts';
@@ -45,7 +42,7 @@ export function taskRoutes(app: FastifyInstance, around: TaskSurroundings): void
       });
     };
     upload(transcriptions, serveUpload);
-    upload(descriptions, serveDescription);
+    upload(descriptions, async (...given) => (await import('./describe.ts')).serveDescription(...given));
   });
 }
 
@@ -56,7 +53,7 @@ async function serveJson(
   around: TaskSurroundings,
 ): Promise<void> {
   const { exchange } = request;
-  const { task, needs, reads } = endpoint;
+  const { task, needs, own } = endpoint;
   const body = readBody((request.body as Buffer | undefined) ?? Buffer.alloc(0));
   if (body.model === undefined || body.model === '') {
     throw new Failure('invalid_request', 'The request must name a model: a string in the field model.', {
@@ -71,8 +68,8 @@ async function serveJson(
   const call = new ExchangeCall(exchange, around);
 
   const relays = facts.relays?.includes(task) === true;
-  const own = reads !== undefined && (model.tasks as readonly string[]).includes(task);
-  if (relays && (!own || model.reasoning === 'as-is' || reads.kind === 'embedding')) {
+  const answers = own !== undefined && model.tasks.includes(own);
+  if (relays && (!answers || model.reasoning === 'as-is' || own === 'embed')) {
     if (needs !== undefined && !body.members.has(needs)) {
       throw new Failure('invalid_request', `The request must have the field ${needs}.`, { param: needs });
     }
@@ -87,15 +84,11 @@ async function serveJson(
     await relay(reply, exchange, model, raw, call, around);
     return;
   }
-  if (!own) throw unserved(body.model, model, endpoint);
+  if (!answers) throw unserved(body.model, model, endpoint);
   exchange.take('event');
   const target = targetOf(body.model, model, facts);
-  if (reads.kind === 'embedding') {
-    await answerEmbedding(reply, exchange, model, reads.read(body.json(), target), call);
-  } else {
-    const generation = reads.read(body.json(), target);
-    await answerGeneration(reply, exchange, model, generation, call, around.keepAliveMs);
-  }
+  const { serveEvents } = await import('./event-lane.ts');
+  await serveEvents(own, body.json(), { reply, exchange, model, call, target, keepAliveMs: around.keepAliveMs });
 }
 
 /** An upload is passed on while it arrives, and only its field `model` read; or gathered, for a model that answers itself. */
@@ -123,7 +116,8 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
     exchange.take('event');
     const form = await gatherForm(body, upload.contentType);
     const target = targetOf(upload.model ?? model.id, model, facts);
-    await answerTranscription(reply, exchange, model, await readTranscription(form, target), call);
+    const { serveTranscription } = await import('./event-lane.ts');
+    await serveTranscription(form, { reply, exchange, model, call, target, keepAliveMs: around.keepAliveMs });
     return;
   }
   const raw: RawRequest = {
