@@ -24,7 +24,7 @@ export interface Home {
   /** It was closed. */
   gone(connection: Connection): void;
   /** A request that the server did not read, since it had just closed the connection that was kept. */
-  again(request: Outgoing, reader: ReplyReader): void;
+  sendAnew(request: Outgoing, reader: ReplyReader): void;
 }
 
 /** How long a connection is kept without a request; most servers end it earlier, which is noticed. ms. */
@@ -179,8 +179,9 @@ export class Connection implements Flow, Watched {
     const parser = this.#parser;
     const body = parser.push(arrivals.subarray(0, length));
     const { idle } = this.#home.patience;
-    if (this.#headTold) this.due = performance.now() + idle;
-    else if (parser.head) {
+    // Over TLS something may still come after a pause.
+    if (this.#headTold && !this.#paused) this.due = performance.now() + idle;
+    else if (parser.head && !this.#headTold) {
       this.#headTold = true;
       this.#home.watch.expect(this, idle);
       reader.head(parser.head);
@@ -237,7 +238,7 @@ export class Connection implements Flow, Watched {
     this.#reader = undefined;
     if (!reader || !request) return;
     if (this.#stale(error) && !(request.body instanceof Readable)) {
-      this.#home.again(request, reader);
+      this.#home.sendAnew(request, reader);
       return;
     }
     this.#drop();

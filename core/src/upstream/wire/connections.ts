@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Watch } from '../watch.ts';
 import { Connection, type Home, type Patience } from './connection.ts';
 import { type Outgoing, outgoing, type ReplyReader, type Request } from './request.ts';
+import { WireError } from './wire-error.ts';
 
 /**
  * The connections to one server, as many as there are requests at a time: nobody waits for one. HTTP/1.1 by hand and for
@@ -25,11 +26,18 @@ export class Connections implements Home {
     const written = outgoing(request, this.url.host);
     // A kept connection may be one that the server is just closing, and what is read from somewhere cannot be sent twice.
     const kept = request.body instanceof Readable ? undefined : this.#free.pop();
-    (kept ?? this.#open()).send(written, reader);
+    if (kept) kept.send(written, reader);
+    else this.sendAnew(written, reader);
   }
 
-  again(request: Outgoing, reader: ReplyReader): void {
-    this.#open().send(request, reader);
+  sendAnew(request: Outgoing, reader: ReplyReader): void {
+    if (this.#closed) {
+      reader.fail(new WireError('closed'));
+      return;
+    }
+    const connection = new Connection(this);
+    this.#all.add(connection);
+    connection.send(request, reader);
   }
 
   freed(connection: Connection): void {
@@ -44,16 +52,11 @@ export class Connections implements Home {
     if (at !== -1) this.#free.splice(at, 1);
   }
 
-  /** Breaks what is under way. */
+  /** Breaks what is under way, and refuses what comes. */
   close(): void {
     this.#closed = true;
+    this.#free.length = 0;
     for (const connection of this.#all) connection.close();
     this.watch.close();
-  }
-
-  #open(): Connection {
-    const connection = new Connection(this);
-    this.#all.add(connection);
-    return connection;
   }
 }

@@ -170,6 +170,29 @@ test.each([
   await expect(said()).rejects.toMatchObject({ code });
 });
 
+test('a reader that takes its time is not the server’s silence', async () => {
+  const long = 'a'.repeat(4_000_000);
+  await listen((socket) => socket.write(reply(long)));
+  const { port } = server.address() as AddressInfo;
+  connections.close();
+  connections = new Connections(new URL(`http://127.0.0.1:${port}`), { connect: 150, first_byte: 150, idle: 150 });
+  const { body } = await ask(connections, question, never);
+  let size = 0;
+  for await (const piece of body) {
+    if (size === 0) await pause(500);
+    size += piece.length;
+  }
+  expect(size).toBe(long.length);
+});
+
+test('nothing is asked after the end', async () => {
+  const seen = await listen((socket) => socket.write(reply('late')));
+  expect(await said()).toBe('late');
+  connections.close();
+  await expect(said()).rejects.toMatchObject({ code: 'closed' });
+  expect(seen.count).toBe(1);
+});
+
 const openssl = spawnSync('openssl', ['version']).status === 0;
 test.skipIf(!openssl)(
   `over TLS all is the same, and a certificate that nobody vouches for is refused${openssl ? '' : ' (skipped: openssl is not installed)'}`,
