@@ -114,6 +114,7 @@ describe('is refused', () => {
     ['what does not begin as a reply', '<html>'],
     ['another version', 'HTTP/2.0 200 OK\r\n\r\n'],
     ['a status that is none', 'HTTP/1.1 2x0 OK\r\n\r\n'],
+    ['a status that is a number in other words', 'HTTP/1.1 1e2 OK\r\n\r\n'],
     ['a status of four digits', 'HTTP/1.1 2000 OK\r\n\r\n'],
     ['another protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n'],
     ['a line that ends with LF alone', 'HTTP/1.1 200 OK\nContent-Length: 5\n\nhello'],
