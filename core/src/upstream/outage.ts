@@ -10,6 +10,8 @@ export function failureOf(error: Error & { readonly code?: string }, { title }: 
       return new Failure('timeout', `${title} fell silent in the middle of its reply for longer than timeouts.idle`);
     case 'connect_timeout':
       return new Failure('backend_failed', `${title} could not be reached within timeouts.connect`);
+    case 'unsendable':
+      return new Failure('backend_failed', `${title} cannot be asked: ${error.message}`);
     case 'head_too_large':
       return new Failure('backend_failed', `${title} sent more headers than are read`);
     case 'no_http':

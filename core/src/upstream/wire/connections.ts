@@ -21,9 +21,15 @@ export class Connections implements Home {
     this.patience = patience;
   }
 
-  /** Sends a request. Throws for what cannot be written into a head. */
+  /** Sends a request. The reader may be told of a failure before this returns. */
   dispatch(request: Request, reader: ReplyReader): void {
-    const written = outgoing(request, this.url.host);
+    let written: Outgoing;
+    try {
+      written = outgoing(request, this.url.host);
+    } catch (thrown) {
+      reader.fail(thrown as Error);
+      return;
+    }
     // A kept connection may be one that the server is just closing, and what is read from somewhere cannot be sent twice.
     const kept = request.body instanceof Readable ? undefined : this.#free.pop();
     if (kept) kept.send(written, reader);

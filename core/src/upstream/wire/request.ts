@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ReplyHead } from './reply-head.ts';
+import { WireError } from './wire-error.ts';
 
 export interface Request {
   readonly method: 'GET' | 'POST';
@@ -36,7 +37,7 @@ export interface ReplyReader {
   fail(error: Error): void;
 }
 
-/** With its head written (RFC 9112 §3). Throws for what would end a line of it. */
+/** With its head written (RFC 9112 §3). Throws a WireError for what would end a line of it. */
 export function outgoing({ method, path, headers, body }: Request, host: string): Outgoing {
   let head = `${method} ${checked(path)} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n`;
   for (let at = 0; at + 1 < headers.length; at += 2) {
@@ -49,6 +50,7 @@ export function outgoing({ method, path, headers, body }: Request, host: string)
 
 /** Beyond Latin-1 too: only the lower byte of such a letter would be sent, and that may be a line break. */
 function checked(text: string): string {
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(text)) throw new TypeError('a header has a character that no header can carry');
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(text))
+    throw new WireError('unsendable', 'a header has a character that no header can carry');
   return text;
 }

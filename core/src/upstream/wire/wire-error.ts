@@ -1,5 +1,7 @@
 /** What can go wrong with a connection, besides what the system says of its socket. */
 export type Wrong =
+  /** A request that cannot be written as HTTP. */
+  | 'unsendable'
   /** No connection within `timeouts.connect`. */
   | 'connect_timeout'
   /** No head within `timeouts.first_byte`. */

@@ -143,7 +143,12 @@ test.each([
   ['a letter that Latin-1 does not have', 'a\u560a'],
 ])('a header with %s is not sent', async (_, value) => {
   const seen = await listen(() => {});
-  await expect(said({ ...question, headers: ['x-test', value] })).rejects.toThrow('no header can carry');
+  // Told to the reader, who is told how every call ends.
+  const told: string[] = [];
+  const reader = { begin() {}, head() {}, data() {}, end() {}, fail: (error: Error) => void told.push(error.message) };
+  connections.dispatch({ ...question, headers: ['x-test', value] }, reader);
+  expect(told).toEqual(['a header has a character that no header can carry']);
+  await expect(said({ ...question, headers: ['x-test', value] })).rejects.toMatchObject({ code: 'unsendable' });
   await expect(said({ ...question, path: `/${value}` })).rejects.toThrow('no header can carry');
   expect(seen.count).toBe(0);
 });
