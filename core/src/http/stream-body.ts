@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http';
 const frameLimit = 64 * 1024;
 
 /**
- * The body of a reply without a Content-Length, sent piece by piece and framed here (RFC 9112 §7.1). Node sends a chunk as four pieces that it
- * gathers until the end of the turn; as one piece a relayed chunk costs a seventh less.
+ * The body of a reply without a Content-Length, sent piece by piece and framed here (RFC 9112 §7.1). Node sends a chunk as
+ * four pieces that it gathers until the end of the turn; as one piece a relayed chunk costs a seventh less.
  */
 export class StreamBody {
   readonly #response: ServerResponse;

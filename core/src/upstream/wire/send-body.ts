@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { Failure } from '../../sdk/index.ts';
 
 /**
  * Sends a body in chunks (RFC 9112 §7.1) while it is read, no faster than the socket takes it. `done` is called once: with
- * the body's error, or when its end was written.
+ * the body's error, with `cancelled` for one that was closed before its end, or when that end was written.
  */
 export function sendBody(socket: Socket, body: Readable, done: (error?: Error) => void): void {
   const over = (error?: Error): void => {
@@ -28,7 +29,7 @@ export function sendBody(socket: Socket, body: Readable, done: (error?: Error) =
     if (!socket.destroyed) socket.write('0\r\n\r\n', 'latin1');
     over();
   };
-  const closed = (): void => over();
+  const closed = (): void => over(new Failure('cancelled', 'The upload was given up before its end.'));
   socket.on('drain', drained);
   body.on('data', data).on('end', end).on('error', over).on('close', closed);
 }

@@ -122,6 +122,15 @@ test('an answer that comes before the request is all there ends the request', as
   expect(await said()).toBe('no');
 });
 
+test('a body that is closed before its end is no end: the call fails at once', async () => {
+  await listen(() => {});
+  const body = new Readable({ read() {} });
+  body.push('the beginning');
+  const asked = said({ ...question, body });
+  setTimeout(() => body.destroy(), 50);
+  await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+});
+
 test('a body that is read from somewhere arrives in chunks, none of them empty', async () => {
   let arrived = '';
   await listen((socket, _, data) => {
