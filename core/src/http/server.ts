@@ -17,6 +17,7 @@ import { Exchange } from './exchange.ts';
 import type { ChosenHealth } from './health.ts';
 import { KnownRoutes } from './missing.ts';
 import { failureOf, refuseGarbage, sendFailure } from './refusal.ts';
+import { RequestBody } from './request-body.ts';
 import { schemaCompilers } from './schema-compilers.ts';
 import { statusRoutes } from './status.ts';
 import { taskRoutes } from './tasks.ts';
@@ -124,7 +125,9 @@ export class Server {
     const cors = options.corsOrigins.length > 0 ? new Cors(options.corsOrigins) : undefined;
 
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    app.addContentTypeParser('application/json', (request, payload, done) =>
+      new RequestBody(payload, request.routeOptions.bodyLimit, done).gather(),
+    );
     app.decorateRequest('exchange');
 
     app.addHook('onRequest', (request, reply, next) => {
