@@ -13,10 +13,10 @@ const promptTokens = 17;
 
 interface Asked {
   readonly messages: readonly [{ readonly content: string }];
-  readonly stream_options: { readonly include_usage?: boolean; readonly continuous_usage_stats?: boolean };
+  readonly stream_options?: { readonly include_usage?: boolean; readonly continuous_usage_stats?: boolean };
 }
 
-/** An upstream that says its usage at the end, and in every chunk where it knows how to; a field it does not know it refuses. */
+/** An upstream that says its usage at the end if asked, and in every chunk where it knows how to; a field it does not know it refuses. */
 async function upstream(owner: string): Promise<Server> {
   const counts = owner === 'vllm';
   const server = createServer(async (request, response) => {
@@ -25,7 +25,7 @@ async function upstream(owner: string): Promise<Server> {
       response.setHeader('content-type', 'application/json').end(JSON.stringify(list));
       return;
     }
-    const { messages, stream_options } = await read(request);
+    const { messages, stream_options = {} } = await read(request);
     if (stream_options.continuous_usage_stats !== undefined && !counts) {
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end('{"error":{"message":"Unknown parameter: stream_options.continuous_usage_stats"}}');
@@ -42,7 +42,8 @@ async function upstream(owner: string): Promise<Server> {
     }
     while (messages[0].content === 'never end' && !response.destroyed) await sleep(10);
     response.write(chunk([{ index: 0, delta: {}, finish_reason: 'stop' }], tokensUpTo(11)));
-    response.end(`${chunk([], tokensUpTo(11), true)}data: [DONE]\n\n`);
+    if (stream_options.include_usage) response.write(chunk([], tokensUpTo(11), true));
+    response.end('data: [DONE]\n\n');
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -60,10 +61,14 @@ let server: RunningServer;
 beforeAll(async () => {
   upstreams = [await upstream('vllm'), await upstream('someone')];
   const [counting, other] = upstreams.map((one) => `http://127.0.0.1:${(one.address() as AddressInfo).port}`);
-  server = await serve(`plugins: ["@backplane/vllm-proxy"]
+  server = await serve(`plugins:
+  - "@backplane/vllm-proxy"
+  - { use: "@backplane/rate-limit", config: { limits: [{ models: [limited], tokens_per_minute: 10 }] } }
 models:
   - { id: m, backend: vllm, reasoning: separate, options: { upstreams: [{ url: "${counting}" }] } }
-  - { id: other, backend: vllm, reasoning: separate, options: { upstreams: [{ url: "${other}", model: m }] } }`);
+  - { id: other, backend: vllm, reasoning: separate, options: { upstreams: [{ url: "${other}", model: m }] } }
+  - { id: relayed, backend: vllm, options: { upstreams: [{ url: "${other}", model: m }] } }
+  - { id: limited, backend: vllm, options: { upstreams: [{ url: "${other}", model: m }] } }`);
 });
 afterAll(async () => {
   await server.stop();
@@ -112,4 +117,43 @@ test('a call whose client hangs up is settled with the tokens made until then', 
   expect(await settled('m')).toMatchObject({ prompt_tokens: promptTokens, completion_tokens: tokensUpTo(11) });
   expect(await settled('m')).not.toHaveProperty('tokens_estimated');
   expect(await settled('other')).toMatchObject({ prompt_tokens: 3, completion_tokens: 12, tokens_estimated: true });
+});
+
+describe('a relayed stream', () => {
+  const settled = (status: number, prompt: number) =>
+    server.line((line) => line.model === 'relayed' && line.status === status && line.prompt_tokens === prompt);
+  /** `[{"role":"user","content":"…"}]` is 30 bytes and the text. */
+  const text = (bytes: number): string => 'x'.repeat(bytes - 30);
+
+  test('that says its usage is settled with that', async () => {
+    await stream(server.url, text(400), { model: 'relayed', stream_options: { include_usage: true } });
+    const line = await settled(200, promptTokens);
+    expect(line).toMatchObject({ completion_tokens: tokensUpTo(11) });
+    expect(line).not.toHaveProperty('tokens_estimated');
+  });
+
+  test('that says none is settled with about a token a piece and one per four bytes of the prompt, and passes unchanged', async () => {
+    const { events } = await stream(server.url, text(400), { model: 'relayed' });
+    expect(events.some((event) => 'usage' in event)).toBe(false);
+    const line = await settled(200, 100);
+    expect(line).toMatchObject({ completion_tokens: expect.any(Number), tokens_estimated: true });
+    expect(Math.abs(Number(line.completion_tokens) - 13)).toBeLessThan(4);
+  });
+
+  test('whose client hangs up is settled with about what came until then', async () => {
+    const onData = (body: string, hangUp: () => void): void => void (body.includes('"11 "') && hangUp());
+    const content = 'never end';
+    await stream(server.url, content, { model: 'relayed' }, { onData });
+    const line = await settled(499, Math.ceil((30 + content.length) / 4));
+    expect(line).toMatchObject({ completion_tokens: expect.any(Number), tokens_estimated: true });
+    expect(Math.abs(Number(line.completion_tokens) - 12)).toBeLessThan(4);
+  });
+
+  test('counts against a limit of tokens, whether or not its client wants to see the usage', async () => {
+    const ask = () => chat(server.url, 'go', { model: 'limited', stream: true });
+    const first = await ask();
+    expect(first.status).toBe(200);
+    await first.text();
+    await expect.poll(async () => (await ask()).status).toBe(429);
+  });
 });

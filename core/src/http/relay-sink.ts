@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { errorBody } from '../openai/error.ts';
 import { frame, keepAlive } from '../openai/sse.ts';
 import { UsageTap } from '../openai/usage-tap.ts';
-import type { Failure, Sink } from '../sdk/index.ts';
+import type { Failure, Sink, Usage } from '../sdk/index.ts';
 import type { Exchange } from './exchange.ts';
 import { StreamBody } from './stream-body.ts';
 
@@ -12,6 +12,7 @@ export class RelaySink implements Sink {
   readonly #exchange: Exchange;
   readonly #tap = new UsageTap();
   readonly #refuse: (failure: Failure) => void;
+  #promptTokens: (() => number) | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Of the last write. */
   #when = 0;
@@ -29,6 +30,16 @@ export class RelaySink implements Sink {
     this.#response = reply.raw;
     this.#exchange = exchange;
     this.#refuse = refuse;
+  }
+
+  /** What a stream costs whose upstream does not say, as far as it got. `promptTokens`: about how many there were. */
+  estimate(promptTokens: () => number): void {
+    this.#promptTokens = promptTokens;
+    this.#exchange.measure(() => this.#usage);
+  }
+
+  get #usage(): Usage | undefined {
+    return this.#tap.read() ?? (this.#events && this.#promptTokens && this.#tap.estimate(this.#promptTokens));
   }
 
   /** From now on silences are filled with comments; the first one commits to 200. */
@@ -79,7 +90,7 @@ export class RelaySink implements Sink {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#exchange.answered(this.#tap.read());
+    this.#exchange.answered(this.#usage);
     this.#response.end(this.#whole);
   }
 

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { ModelRegistry } from '../models/registry.ts';
-import { readBody, relayed } from '../openai/body.ts';
+import { type Body, readBody, relayed } from '../openai/body.ts';
+import { promptTokensOf } from '../openai/prompt-tokens.ts';
 import { anonymous, Failure, type Limiter, type Log, type RawRequest } from '../sdk/index.ts';
 import { aim, ExchangeCall, letIn, type MediaSource, targetOf } from './call.ts';
 import { descriptions, type Endpoint, endpoints, serves, transcriptions, unserved } from './endpoints.ts';
-import type { Exchange } from './exchange.ts';
 import { RelaySink } from './relay-sink.ts';
 import { gatherForm, readUpload } from './upload.ts';
 
@@ -81,7 +81,7 @@ async function serveJson(
       stream: body.stream,
       header: readable(request),
     };
-    await relay(reply, exchange, model, raw, call, around);
+    await relay(reply, model, raw, call, around, body);
     return;
   }
   if (!answers) throw unserved(body.model, model, endpoint);
@@ -129,21 +129,25 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
     stream: false,
     header: readable(request),
   };
-  await relay(reply, exchange, model, raw, call, around);
+  await relay(reply, model, raw, call, around);
 }
 
-/** The relay lane. */
+/** The relay lane. `asked`: the request as it came, if it was JSON. */
 async function relay(
   reply: FastifyReply,
-  exchange: Exchange,
   model: Model,
   raw: RawRequest,
   call: ModelCall,
   { refuse, keepAliveMs }: TaskSurroundings,
+  asked?: Body,
 ): Promise<void> {
+  const { exchange } = reply.request;
   exchange.take('relay');
   const sink = new RelaySink(reply, exchange, (failure) => refuse(reply.request, reply, failure));
-  if (raw.stream) sink.keepAlive(keepAliveMs);
+  if (raw.stream) {
+    sink.keepAlive(keepAliveMs);
+    if (asked) sink.estimate(() => promptTokensOf(asked));
+  }
   try {
     await model.forward(raw, sink, call);
   } catch (thrown) {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { UsageTap } from '../../src/openai/usage-tap.ts';
 
 const read = (...chunks: readonly string[]) => {
@@ -36,4 +36,34 @@ test.each([
 
 test('knows nothing of a reply that has not begun', () => {
   expect(read()).toBeUndefined();
+});
+
+describe('a stream that says nothing of its usage', () => {
+  const event = (text: string): string =>
+    `data: {"choices":[{"index":0,"delta":{"content":${JSON.stringify(text)}}}]}\n\n`;
+  const estimate = (chunks: readonly string[]) => {
+    const tap = new UsageTap();
+    for (const chunk of chunks) tap.pass(Buffer.from(chunk));
+    return tap.estimate(() => 5);
+  };
+  const words = Array.from({ length: 101 }, (_, at) => event(` word${at}`));
+
+  test.each([
+    ['one by one', words],
+    ['to its end', [...words, 'data: [DONE]\n\n']],
+    ['many at a time', [words.slice(0, 70).join(''), words.slice(70).join('')]],
+    ['cut within events', words.join('').match(/.{1,333}/gs) ?? []],
+    ['with other line ends', words.map((word) => word.replaceAll('\n', '\r\n').replace('data: ', 'data:'))],
+  ])('is taken to have a token an event, but for the first, as it comes %s', (_, chunks) => {
+    const usage = estimate(chunks);
+    expect(usage).toMatchObject({ promptTokens: 5, estimated: true });
+    expect(usage?.completionTokens).toBeGreaterThan(80);
+    expect(usage?.completionTokens).toBeLessThan(120);
+  });
+
+  test('has come to nothing before its first event, and to a prompt with it', () => {
+    expect(estimate([])).toBeUndefined();
+    expect(estimate([': wait\n\n'])).toBeUndefined();
+    expect(estimate([event('')])).toMatchObject({ promptTokens: 5, completionTokens: 0 });
+  });
 });
