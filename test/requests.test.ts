@@ -4,10 +4,29 @@ import { chat } from './chat.ts';
 import { puppet, puppetConfig } from './puppet.ts';
 import { type RunningServer, serve } from './server.ts';
 
+/** A third party's route that counts as a call of a model. */
+const ask = `
+import { definePlugin } from '@backplane/core/sdk';
+import { z } from 'zod';
+
+export default definePlugin({
+  name: 'ask',
+  apiVersion: 1,
+  config: z.strictObject({}),
+  setup(context) {
+    context.routes(async (server) => {
+      server.get('/ask', { config: { operation: 'chat' } }, async () => ({ said: 'x' }));
+    });
+  },
+});`;
+
 let server: RunningServer;
 beforeAll(async () => {
   const config = puppetConfig('isolation: inline\naliases: [Qwen/Qwen3-14B, "a b"]', '{}', 'body_limit: 100KB');
-  server = await serve(config, { files: { 'puppet.ts': puppet } });
+  const plugins = 'plugins: [./puppet.ts, ./ask.ts]';
+  server = await serve(config.replace('plugins: [./puppet.ts]', plugins), {
+    files: { 'puppet.ts': puppet, 'ask.ts': ask },
+  });
 });
 afterAll(() => server.stop());
 
@@ -256,6 +275,7 @@ describe('the server', () => {
     ['a stream', () => chat(server.url, 'say x', { stream: true }, named)],
     ['a refusal', () => chat(server.url, 'say x', { model: 'nobody' }, named)],
     ['a page of its own', () => fetch(`${server.url}/v1/models`, named)],
+    ["a plugin's own way to call a model", () => fetch(`${server.url}/ask`, named)],
     ['a path that is not there', () => fetch(`${server.url}/nowhere`, named)],
   ])('names the request in %s', async (_, ask) => {
     expect((await ask()).headers.get('x-request-id')).toBe('abc-2');

@@ -168,8 +168,10 @@ export class Server {
       next();
     });
 
-    app.addHook('onSend', (request, _reply, payload, next) => {
+    app.addHook('onSend', (request, reply, payload, next) => {
       request.exchange?.answered();
+      // A plugin's own way to call a model, answered by Fastify.
+      if (!reply.raw.hasHeader('x-request-id')) reply.header('x-request-id', request.id);
       next(null, payload);
     });
 
