@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -21,6 +21,11 @@ const configOf = (limits: string, more = ''): string =>
   );
 
 const files = { 'puppet.ts': puppet };
+
+const listening = (server: Server): Promise<number> =>
+  new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
 
 describeWithRedis('limits counted in Redis', () => {
   let store: RunningRedis;
@@ -189,6 +194,31 @@ describeWithRedis('limits counted in Redis', () => {
     expect(answers).toEqual([200, 200, 200, 200]);
     expect(await statusOf(a)).toBe(429);
     expect(a.lines.filter(({ msg }) => msg === down)).toEqual([]);
+  });
+
+  test('nor is one that closes it just when it is asked', async () => {
+    let closes = false;
+    const between = createServer((socket) => {
+      const { hostname, port } = new URL(store.url);
+      const upstream = connect(Number(port), hostname, () => upstream.pipe(socket));
+      for (const end of [socket, upstream]) end.on('error', () => {}).on('close', () => upstream.destroy());
+      socket.on('data', (data) => {
+        if (!closes) upstream.write(data);
+        else socket.destroy();
+        closes = false;
+      });
+    });
+    const port = await listening(between);
+    try {
+      const url = store.url.replace(/:\d+$/, `:${port}`);
+      const a = await replica(configOf('[{ requests_per_minute: 3 }]', ', on_store_failure: closed'), url);
+      expect(await statusOf(a)).toBe(200);
+      closes = true;
+      expect([await statusOf(a), await statusOf(a), await statusOf(a)]).toEqual([200, 200, 429]);
+      expect(a.lines.filter(({ msg }) => msg === down)).toEqual([]);
+    } finally {
+      between.close();
+    }
   });
 
   test('a server whose store was never there starts, and finds it when it comes', async () => {

@@ -102,7 +102,16 @@ export class RedisStore implements Store {
   async #answer<T>(question: (client: Redis, minutes: RateLimiterRedis) => Promise<T>): Promise<T> {
     const client = this.#open();
     if (client.status !== 'ready') await this.#connected;
-    return question(client, this.#minutes as RateLimiterRedis);
+    const minutes = this.#minutes as RateLimiterRedis;
+    try {
+      return await question(client, minutes);
+    } catch (thrown) {
+      // The server closed the connection just when it was asked. Had it heard, this counts one too many, never one too few.
+      if (client.status === 'ready' || !this.#up || this.#closed) throw thrown;
+      this.#reconnects(client);
+      await this.#connected;
+      return question(client, minutes);
+    }
   }
 
   #open(): Redis {
