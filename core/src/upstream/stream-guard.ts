@@ -41,7 +41,8 @@ export class StreamGuard {
     const first = !this.#loose;
     this.#loose = bytes.length - end > (this.#loose && end === 0 ? 0 : holdLimit);
     const cut = this.#loose ? textEnd(bytes) : end;
-    if (cut < bytes.length) this.#held = bytes.subarray(cut);
+    if (cut === bytes.length) return this.#out(bytes, first);
+    this.#held = bytes.subarray(cut);
     return cut > 0 ? this.#out(bytes.subarray(0, cut), first) : undefined;
   }
 
