@@ -66,7 +66,7 @@ export class MlxInstance implements Instance {
   #launched: Launched | undefined;
   #child: ChildServer | undefined;
   #fleet: Fleet | undefined;
-  #measure = new Measure(undefined, undefined);
+  #measure = new Measure({});
   /** When anything last came from the child, ms. */
   #heardAt = 0;
 
@@ -117,7 +117,8 @@ export class MlxInstance implements Instance {
       folder = place === undefined ? undefined : await readModelFolder(place, path);
     }
     const template = await this.#template();
-    this.#measure = new Measure(place, options.context_length ?? folder?.contextLength, template);
+    const contextLength = options.context_length ?? folder?.contextLength;
+    this.#measure = new Measure({ folder: place, contextLength, template, log: this.#host.log });
     this.#fleet = this.#makeFleet(child, launched.model);
     this.#host.log.info({ pid: child.pid, engine: `${distribution} ${version}` }, `${title} is ready`);
     return this.#facts(folder, version);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ChatRequest, type CompletionRequest, Failure, type Message } from '@backplane/core/sdk';
+import { type ChatRequest, type CompletionRequest, Failure, type Log, type Message } from '@backplane/core/sdk';
 import { type ChatTemplate, compileTemplate } from '@backplane/core/text';
 import type { Tokenizer } from '@huggingface/tokenizers';
 
@@ -23,23 +23,31 @@ interface TokenizerConfig {
   readonly eos_token?: unknown;
 }
 
+/** What is known of the model. */
+export interface Measured {
+  /** Absent: its files are not at hand. */
+  readonly folder?: string | undefined;
+  /** Tokens of prompt and answer together; absent: nobody says. */
+  readonly contextLength?: number | undefined;
+  /** The text of a chat template that stands in for the model's. */
+  readonly template?: string | undefined;
+  readonly log?: Log;
+}
+
 /**
  * How long prompts are. The servers have no limit and no way to ask, so the model's own tokenizer is read here, when a
  * prompt first comes that may be too long: no token is shorter than a byte, so most prompts need no counting.
  */
 export class Measure {
-  /** Absent: the model's files are not at hand. */
-  readonly #folder: string | undefined;
-  readonly #template: string | undefined;
-  /** Tokens of prompt and answer together; absent: nobody says. */
-  readonly contextLength: number | undefined;
+  readonly #model: Measured;
   #reading: Promise<Reader | undefined> | undefined;
 
-  /** `template`: the text of a chat template that stands in for the model's. */
-  constructor(folder: string | undefined, contextLength: number | undefined, template?: string) {
-    this.#folder = folder;
-    this.#template = template;
-    this.contextLength = contextLength;
+  constructor(model: Measured) {
+    this.#model = model;
+  }
+
+  get contextLength(): number | undefined {
+    return this.#model.contextLength;
   }
 
   /** Tokens that an answer may have. Throws `context_length_exceeded` with the numbers. */
@@ -102,8 +110,23 @@ export class Measure {
   }
 
   #reader(): Promise<Reader | undefined> {
-    this.#reading ??= this.#folder === undefined ? Promise.resolve(undefined) : read(this.#folder, this.#template);
+    this.#reading ??= this.#read();
     return this.#reading;
+  }
+
+  async #read(): Promise<Reader | undefined> {
+    const { folder, template, log } = this.#model;
+    if (folder === undefined) return undefined;
+    try {
+      return await read(folder, template);
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      log?.warn(
+        { folder, reason },
+        'The tokenizer of this model cannot be read: a prompt that is too long for it is not refused here',
+      );
+      return undefined;
+    }
   }
 }
 
@@ -133,20 +156,16 @@ function render(template: ChatTemplate, { messages, tools, chat_template_kwargs:
   return template.render({ messages: messages.map(written), tools, kwargs });
 }
 
-async function read(folder: string, own: string | undefined): Promise<Reader | undefined> {
-  const text = (name: string): Promise<string | undefined> =>
-    readFile(join(folder, name), 'utf8').catch(() => undefined);
-  try {
-    const config = JSON.parse((await text('tokenizer_config.json')) ?? '{}') as TokenizerConfig;
-    const { Tokenizer } = await import('@huggingface/tokenizers');
-    const tokenizer = new Tokenizer(JSON.parse((await text('tokenizer.json')) ?? '') as object, config);
-    const { chat_template, bos_token, eos_token } = config;
-    const source = own ?? (await text('chat_template.jinja')) ?? chat_template;
-    const tokens = { bos: contentOf(bos_token), eos: contentOf(eos_token) };
-    return { tokenizer, template: typeof source === 'string' ? compileTemplate(source, tokens) : undefined };
-  } catch {
-    return undefined;
-  }
+/** Throws for what is not there or not understood. */
+async function read(folder: string, own: string | undefined): Promise<Reader> {
+  const text = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
+  const config = JSON.parse(await text('tokenizer_config.json').catch(() => '{}')) as TokenizerConfig;
+  const { Tokenizer } = await import('@huggingface/tokenizers');
+  const tokenizer = new Tokenizer(JSON.parse(await text('tokenizer.json')) as object, config);
+  const { chat_template, bos_token, eos_token } = config;
+  const source = own ?? (await text('chat_template.jinja').catch(() => undefined)) ?? chat_template;
+  const tokens = { bos: contentOf(bos_token), eos: contentOf(eos_token) };
+  return { tokenizer, template: typeof source === 'string' ? compileTemplate(source, tokens) : undefined };
 }
 
 /** A special token stands there as text, or as an object with it. */
