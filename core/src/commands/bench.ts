@@ -1,6 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { type BenchOptions, BenchUsageError, benchUsage, readOptions } from './bench/options.ts';
-import { BenchClient, type Outcome } from './bench/request.ts';
+import type { Outcome } from './bench/outcome.ts';
+import { BenchClient } from './bench/request.ts';
 import { type BenchResult, resultOf, table } from './bench/result.ts';
 
 /** Where `--silent` puts the result: the name that deployment E's tester had for it. */

@@ -3,19 +3,7 @@ import type { Model, ModelCall } from '../models/model.ts';
 import type { Target } from '../openai/target.ts';
 import { anonymous, type Facts, type Limiter, type Log, type Media, uploadUrl } from '../sdk/index.ts';
 import type { Exchange } from './exchange.ts';
-
-/** How calls come to media. */
-export interface MediaSource {
-  /** `before`: media that the same prompt has asked for already. Throws `media_rejected`. */
-  load(url: string, signal: AbortSignal, before: number): Promise<Media>;
-  /** An upload, whose type is told by its content. Throws `media_rejected` for what is neither picture nor video. */
-  receive(bytes: Uint8Array): Media;
-}
-
-export interface CallSurroundings {
-  readonly log: Log;
-  readonly media: MediaSource;
-}
+import type { CallSurroundings } from './surroundings.ts';
 
 /** A class and not a literal: a literal with a getter is made slowly, and this is one per call. */
 export class ExchangeCall implements ModelCall {

@@ -5,7 +5,7 @@ import { anonymous, Failure, type Media } from '../sdk/index.ts';
 import { answerGeneration } from './answer.ts';
 import { aim, ExchangeCall, letIn, targetOf } from './call.ts';
 import { descriptions, serves, unserved } from './endpoints.ts';
-import type { TaskSurroundings } from './tasks.ts';
+import type { TaskSurroundings } from './surroundings.ts';
 import { gatherForm, readUpload } from './upload.ts';
 
 /** A chat whose last message is an uploaded picture or video and a question about it. The file is never base64 here. */

@@ -10,7 +10,6 @@ import fastify, {
 import type { ModelRegistry } from '../models/registry.ts';
 import { Failure, type Limiter, type Log, type Observer, type Operation } from '../sdk/index.ts';
 import { Authentication, type NamedScheme } from './authenticate.ts';
-import type { MediaSource } from './call.ts';
 import { Cors } from './cors.ts';
 import { docsRoutes } from './docs.ts';
 import { Exchange } from './exchange.ts';
@@ -20,6 +19,7 @@ import { failureOf, refuseGarbage, sendFailure } from './refusal.ts';
 import { RequestBody } from './request-body.ts';
 import { schemaCompilers } from './schema-compilers.ts';
 import { statusRoutes } from './status.ts';
+import type { MediaSource } from './surroundings.ts';
 import { taskRoutes } from './tasks.ts';
 import { Underway } from './underway.ts';
 

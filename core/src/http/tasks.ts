@@ -1,25 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
-import type { ModelRegistry } from '../models/registry.ts';
 import { type Body, readBody, relayed } from '../openai/body.ts';
 import { promptTokensOf } from '../openai/prompt-tokens.ts';
-import { anonymous, Failure, type Limiter, type Log, type RawRequest } from '../sdk/index.ts';
-import { aim, ExchangeCall, letIn, type MediaSource, targetOf } from './call.ts';
+import { anonymous, Failure, type RawRequest } from '../sdk/index.ts';
+import { aim, ExchangeCall, letIn, targetOf } from './call.ts';
 import { descriptions, type Endpoint, endpoints, serves, transcriptions, unserved } from './endpoints.ts';
 import { RelaySink } from './relay-sink.ts';
+import type { TaskSurroundings } from './surroundings.ts';
 import { gatherForm, readUpload } from './upload.ts';
-
-export interface TaskSurroundings {
-  readonly models: ModelRegistry;
-  readonly log: Log;
-  readonly limiters: readonly Limiter[];
-  readonly media: MediaSource;
-  readonly keepAliveMs: number;
-  /** Largest upload, bytes. */
-  readonly bodyLimit: number;
-  /** Answers a request that failed before anything was sent. */
-  readonly refuse: (request: FastifyRequest, reply: FastifyReply, thrown: unknown) => void;
-}
 
 /** The routes that call a model. Replies are written past Fastify, which has no part in streams. */
 export function taskRoutes(app: FastifyInstance, around: TaskSurroundings): void {

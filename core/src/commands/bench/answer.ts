@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import type { Dispatcher } from 'undici';
-import type { Outcome } from './request.ts';
+import type { Outcome } from './outcome.ts';
 
 /** Why an answer does not count, in a sentence. */
 export class BadAnswer extends Error {

@@ -1,4 +1,4 @@
-import type { Outcome } from './request.ts';
+import type { Outcome } from './outcome.ts';
 
 /** Nearest-rank percentiles, ms. */
 export interface Percentiles {
