@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Failure } from '../sdk/index.ts';
 
-/** What one read brings at most; a body that fits comes in one piece. Bytes. */
-const readLimit = 64 * 1024;
+/** How much more than has come may be reserved for what was announced. */
+const believed = 16;
 
 const nothing = Buffer.alloc(0);
 
@@ -51,10 +51,10 @@ export class RequestBody {
     this.#filled = filled;
   };
 
-  /** Memory that is not written yet costs nothing, so the length that was announced is taken at its word. */
+  /** The length that was announced is believed up to a multiple of what has come: who sends little reserves little. */
   #grow(least: number): void {
     const before = this.#bytes;
-    const room = this.#length >= least ? this.#length : Math.min(Math.max(2 * least, 2 * readLimit), this.#limit);
+    const room = this.#length >= least ? Math.min(this.#length, believed * least) : Math.min(2 * least, this.#limit);
     this.#bytes = Buffer.allocUnsafeSlow(room);
     this.#bytes.set(before.subarray(0, this.#filled));
     release(before);

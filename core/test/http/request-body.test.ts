@@ -66,6 +66,14 @@ describe("a request's body arrives as it was sent", () => {
     expect(body?.equals(sent)).toBe(true);
   });
 
+  test('in many small pieces', async () => {
+    const sent = bytes(40_000);
+    const parts = Array.from({ length: 40 }, (_, at) => sent.subarray(at * 1_000, (at + 1) * 1_000));
+    const { error, body } = await gather([head(sent.length), ...parts]);
+    expect(error).toBeNull();
+    expect(body?.equals(sent)).toBe(true);
+  });
+
   test('and the memory of its pieces is given back at once', async () => {
     const { body, pieces } = await gather([head(300_000), bytes(300_000)]);
     expect(pieces.length).toBeGreaterThan(2);
