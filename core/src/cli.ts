@@ -12,6 +12,4 @@ process.env.NODE_COMPILE_CACHE ??= cache;
 setFlagsFromString('--semi-space-growth-factor=1');
 const { main } = await import('./command-line.ts');
 setFlagsFromString('--semi-space-growth-factor=2');
-// How much memory may gather in buffers that nobody holds any more, such as requests with pictures: a quarter of what V8 allows.
-setFlagsFromString('--scavenger-max-new-space-capacity-mb=8');
 await main();

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Failure } from '../sdk/index.ts';
+import { release } from './release.ts';
 
 /** How much more than has come may be reserved for what was announced. */
 const believed = 16;
@@ -73,11 +74,6 @@ export class RequestBody {
   #leave(): void {
     this.#request.off('data', this.#data).off('end', this.#end).off('error', this.#lost);
   }
-}
-
-/** Memory that is this buffer's alone. */
-function release({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 function tooLarge(): Failure {

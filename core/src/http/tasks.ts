@@ -6,8 +6,12 @@ import { anonymous, Failure, type RawRequest } from '../sdk/index.ts';
 import { aim, ExchangeCall, letIn, targetOf } from './call.ts';
 import { descriptions, type Endpoint, endpoints, serves, transcriptions, unserved } from './endpoints.ts';
 import { RelaySink } from './relay-sink.ts';
+import { release } from './release.ts';
 import type { TaskSurroundings } from './surroundings.ts';
 import { gatherForm, readUpload } from './upload.ts';
+
+/** Smaller bodies are left to the garbage collection. Bytes. */
+const keptLimit = 256 * 1024;
 
 /** The routes that call a model. Replies are written past Fastify, which has no part in streams. */
 export function taskRoutes(app: FastifyInstance, around: TaskSurroundings): void {
@@ -61,11 +65,16 @@ async function serveJson(
     if (needs !== undefined && !body.members.has(needs)) {
       throw new Failure('invalid_request', `The request must have the field ${needs}.`, { param: needs });
     }
+    const { body: bytes, model: span } = relayed(body, task, definition.defaults);
     const raw: RawRequest = {
       task,
       path: endpoint.paths[0],
       headers: { 'content-type': 'application/json' },
-      ...relayed(body, task, definition.defaults),
+      body: bytes,
+      model: span,
+      release() {
+        for (const large of [body.bytes, bytes]) if (large.length > keptLimit) release(large);
+      },
       stream: body.stream,
       header: readable(request),
     };
@@ -75,8 +84,10 @@ async function serveJson(
   if (!answers) throw unserved(body.model, model, endpoint);
   exchange.take('event');
   const target = targetOf(body.model, model, facts);
+  const asked = body.json();
+  if (body.bytes.length > keptLimit) release(body.bytes);
   const { serveEvents } = await import('./event-lane.ts');
-  await serveEvents(own, body.json(), { reply, exchange, model, call, target, keepAliveMs: around.keepAliveMs });
+  await serveEvents(own, asked, { reply, exchange, model, call, target, keepAliveMs: around.keepAliveMs });
 }
 
 /** An upload is passed on while it arrives, and only its field `model` read; or gathered, for a model that answers itself. */

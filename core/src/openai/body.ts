@@ -42,7 +42,7 @@ export function relayed(
   body: Body,
   task: RelayTask,
   defaults: Readonly<Record<string, unknown>>,
-): Pick<RawRequest, 'body' | 'model'> {
+): { readonly body: Buffer; readonly model: RawRequest['model'] } {
   const { bytes, members, inside } = body;
   const edits: { readonly at: number; readonly text: string }[] = [];
   const front: string[] = [];

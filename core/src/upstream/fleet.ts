@@ -75,6 +75,7 @@ export class Fleet {
       done(last);
       if (!last?.again || call.signal.aborted) break;
     }
+    request.release?.();
     if (!last) return;
     const { refusal, failure, status } = last;
     if (refusal?.body && status !== undefined && !sink.open) {

@@ -55,7 +55,7 @@ export class Connection implements Flow, Watched {
   #heard = false;
   #headTold = false;
   #paused = false;
-  /** All of the request was given to the socket. */
+  /** Nothing of the request is read any more: it is on its way, or was copied. */
   #sent = false;
 
   constructor(home: Home) {
@@ -136,11 +136,12 @@ export class Connection implements Flow, Watched {
 
   #write(): void {
     const { watch, patience } = this.#home;
-    const { head, body } = this.#request as Outgoing;
+    const request = this.#request as Outgoing;
+    const { head, body } = request;
     this.#parser.begin();
     this.#heard = false;
     this.#headTold = false;
-    this.#sent = !body || body instanceof Uint8Array;
+    this.#sent = !body || (body instanceof Uint8Array && body.length <= joined);
     watch.expect(this, patience.first_byte);
     this.#since = performance.now();
     if (!(body instanceof Uint8Array)) {
@@ -154,7 +155,9 @@ export class Connection implements Flow, Watched {
     } else {
       this.#socket.cork();
       this.#socket.write(head, 'latin1');
-      this.#socket.write(body);
+      this.#socket.write(body, () => {
+        if (this.#request === request) this.#sent = true;
+      });
       this.#socket.uncork();
     }
   }
