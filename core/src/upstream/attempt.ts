@@ -1,8 +1,8 @@
-import type { Readable } from 'node:stream';
 import type { Failure, RawRequest, Sink } from '../sdk/index.ts';
 import type { Refusal } from './refusal.ts';
 import type { Renaming } from './renaming.ts';
 import type { Upstream } from './upstream.ts';
+import type { Payload } from './wire/request.ts';
 
 /** How an attempt failed. */
 export interface Attempt {
@@ -19,7 +19,7 @@ export interface Attempt {
 export interface Passage {
   readonly upstream: Upstream;
   readonly request: RawRequest;
-  readonly body: Uint8Array | Readable;
+  readonly body: Payload;
   readonly sink: Sink;
   readonly signal: AbortSignal;
   /** Undefined when the names are the same. */

@@ -107,7 +107,7 @@ async function ask(
       method: 'POST',
       path: upstream.base + path,
       headers: ['content-type', contentType, 'accept', accept, 'accept-encoding', 'identity', ...upstream.credentials],
-      body: body(fleet.nameAt(upstream), upstream.counting),
+      body: [body(fleet.nameAt(upstream), upstream.counting)],
     },
     signal,
   );

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { Failure } from '../sdk/index.ts';
 import type { Attempt, Passage } from './attempt.ts';
 import { faultOf, gatherLimit, mayEndJson } from './json-reply.ts';
@@ -254,7 +255,7 @@ class Handler implements ReplyReader {
 
   /** A body that was read from the client cannot be sent twice. */
   get #repeatable(): boolean {
-    return this.#passage.body instanceof Uint8Array;
+    return !(this.#passage.body instanceof Readable);
   }
 
   #finish(): void {

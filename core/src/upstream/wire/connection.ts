@@ -137,25 +137,29 @@ export class Connection implements Flow, Watched {
   #write(): void {
     const { watch, patience } = this.#home;
     const request = this.#request as Outgoing;
-    const { head, body } = request;
+    const { head, body, length } = request;
     this.#parser.begin();
     this.#heard = false;
     this.#headTold = false;
-    this.#sent = !body || (body instanceof Uint8Array && body.length <= joined);
+    this.#sent = !body || (!(body instanceof Readable) && length <= joined);
     watch.expect(this, patience.first_byte);
     this.#since = performance.now();
-    if (!(body instanceof Uint8Array)) {
+    if (!body || body instanceof Readable) {
       this.#socket.write(head, 'latin1');
       if (body) this.#stream(body);
-    } else if (body.length <= joined) {
-      const bytes = Buffer.allocUnsafe(head.length + body.length);
-      bytes.write(head, 'latin1');
-      bytes.set(body, head.length);
+    } else if (length <= joined) {
+      const bytes = Buffer.allocUnsafe(head.length + length);
+      let at = bytes.write(head, 'latin1');
+      for (const piece of body) {
+        bytes.set(piece, at);
+        at += piece.length;
+      }
       this.#socket.write(bytes);
     } else {
       this.#socket.cork();
       this.#socket.write(head, 'latin1');
-      this.#socket.write(body, () => {
+      for (const piece of body) this.#socket.write(piece);
+      this.#socket.write('', () => {
         if (this.#request === request) this.#sent = true;
       });
       this.#socket.uncork();

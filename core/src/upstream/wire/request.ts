@@ -1,19 +1,24 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { ReplyHead } from './reply-head.ts';
 import { WireError } from './wire-error.ts';
+
+/** In pieces that follow each other, or to be read while it is sent. */
+export type Payload = readonly Uint8Array[] | Readable;
 
 export interface Request {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   /** Names and values in turn. Without Host, Connection and what says how long the body is. */
   readonly headers: readonly string[];
-  readonly body?: Uint8Array | Readable;
+  readonly body?: Payload;
 }
 
 /** A request as it goes out. */
 export interface Outgoing {
   readonly head: string;
-  readonly body: Request['body'];
+  readonly body: Payload | undefined;
+  /** Of the body, bytes; 0 for none and for one that is read. */
+  readonly length: number;
 }
 
 /** A request on its connection, as the reader of its reply sees it. */
@@ -43,9 +48,13 @@ export function outgoing({ method, path, headers, body }: Request, host: string)
   for (let at = 0; at + 1 < headers.length; at += 2) {
     head += `${checked(headers[at] as string)}: ${checked(headers[at + 1] as string)}\r\n`;
   }
-  if (body instanceof Uint8Array) head += `content-length: ${body.length}\r\n`;
-  else if (body) head += 'transfer-encoding: chunked\r\n';
-  return { head: `${head}\r\n`, body };
+  let length = 0;
+  if (body instanceof Readable) head += 'transfer-encoding: chunked\r\n';
+  else if (body) {
+    for (const piece of body) length += piece.length;
+    head += `content-length: ${length}\r\n`;
+  }
+  return { head: `${head}\r\n`, body, length };
 }
 
 /** Beyond Latin-1 too: only the lower byte of such a letter would be sent, and that may be a line break. */

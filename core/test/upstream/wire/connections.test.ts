@@ -15,7 +15,7 @@ import type { Request } from '../../../src/upstream/wire/request.ts';
 
 const patience = { connect: 2_000, first_byte: 2_000, idle: 2_000 };
 const never = new AbortController().signal;
-const question: Request = { method: 'POST', path: '/ask', headers: ['accept', '*/*'], body: Buffer.from('?') };
+const question: Request = { method: 'POST', path: '/ask', headers: ['accept', '*/*'], body: [Buffer.from('?')] };
 
 let server: Server;
 let connections: Connections;
