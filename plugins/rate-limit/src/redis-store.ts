@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '@backplane/core/sdk';
-import { Redis } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { minute } from './minute.ts';
 import { type Place, type Store, StoreFailure, type Window } from './store.ts';
@@ -106,10 +106,13 @@ export class RedisStore implements Store {
     try {
       return await question(client, minutes);
     } catch (thrown) {
-      // The server closed the connection just when it was asked. Had it heard, this counts one too many, never one too few.
-      if (client.status === 'ready' || !this.#up || this.#closed) throw thrown;
+      // No answer at all: the server closed the connection just when it was asked, which the client may not have noticed yet.
+      // Had it heard, this counts one too many, never one too few.
+      if (thrown instanceof ReplyError || !this.#up || this.#closed) throw thrown;
       this.#reconnects(client);
       await this.#connected;
+      // Too late for the call, which must not be counted then.
+      if (!this.#up) throw thrown;
       return question(client, minutes);
     }
   }
