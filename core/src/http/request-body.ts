@@ -63,7 +63,11 @@ export class RequestBody {
 
   readonly #end = (): void => {
     this.#leave();
-    this.#done(null, this.#bytes.length === this.#filled ? this.#bytes : this.#bytes.subarray(0, this.#filled));
+    // One that came in chunks has more room than it needs.
+    if (this.#filled < this.#bytes.length) {
+      this.#bytes = Buffer.from((this.#bytes.buffer as ArrayBuffer).transfer(this.#filled));
+    }
+    this.#done(null, this.#bytes);
   };
 
   readonly #lost = (): void => {
@@ -76,6 +80,6 @@ export class RequestBody {
   }
 }
 
-function tooLarge(): Failure {
-  return new Failure('payload_too_large', 'The request body is larger than this server takes (server.body_limit).');
+export function tooLarge(what = 'request body'): Failure {
+  return new Failure('payload_too_large', `The ${what} is larger than this server takes (server.body_limit).`);
 }

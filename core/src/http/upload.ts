@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../sdk/index.ts';
 import { type FormPiece, FormReader } from './form.ts';
+import { tooLarge } from './request-body.ts';
 
 /** How far into an upload the field `model` is looked for before the file is passed on, where that is safe. Bytes. */
 const headLimit = 64 * 1024;
@@ -32,7 +33,7 @@ export async function readUpload(request: FastifyRequest, limit: number, onlyOne
   const boundary = /;\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s";]{1,70}))/i.exec(headers['content-type'] ?? '');
   const mark = boundary?.[1] ?? boundary?.[2];
   if (mark === undefined) throw new Failure('invalid_request', 'The form has no boundary in its Content-Type.');
-  if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge();
+  if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge('upload');
   const source = request.body as Readable;
   const pieces = piecesOf(source, new FormReader(mark), limit);
   // What nobody reads of a form that was refused stands before the connection's next request; Node only throws away
@@ -101,15 +102,11 @@ async function* piecesOf(source: Readable, reader: FormReader, limit: number): A
       });
       if (done) break;
       size += (value as Buffer).length;
-      if (size > limit) throw tooLarge();
+      if (size > limit) throw tooLarge('upload');
       yield* reader.push(value as Buffer);
     }
     yield* reader.end();
   } finally {
     await chunks.return?.();
   }
-}
-
-function tooLarge(): Failure {
-  return new Failure('payload_too_large', 'The upload is larger than this server takes (server.body_limit).');
 }

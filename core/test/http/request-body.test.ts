@@ -66,6 +66,11 @@ describe("a request's body arrives as it was sent", () => {
     expect(body?.equals(sent)).toBe(true);
   });
 
+  test('and takes no more memory than it needs, which can be given back, also where nobody knew how much it would be', async () => {
+    const { body } = await gather([chunkedHead, chunk(bytes(300_000)), '0\r\n\r\n']);
+    expect(body?.buffer.byteLength).toBe(300_000);
+  });
+
   test('in many small pieces', async () => {
     const sent = bytes(40_000);
     const parts = Array.from({ length: 40 }, (_, at) => sent.subarray(at * 1_000, (at + 1) * 1_000));
