@@ -5,7 +5,8 @@ const lf = 0x0a;
 const cr = 0x0d;
 const brace = 0x7b;
 // Bytes and not strings: those are made into bytes anew at every search.
-const errorMember = Buffer.from('"error"');
+/** The end of `"error"`: a search stops at every byte that is its first, and an event is full of quotes. */
+const errorMember = Buffer.from('rror"');
 const doneMark = Buffer.from('[DONE]');
 const responseEvent = Buffer.from('event: response.');
 
