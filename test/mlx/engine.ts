@@ -5,30 +5,27 @@ import { describe } from 'vitest';
 
 const root = new URL('../..', import.meta.url).pathname;
 
-/** The interpreter of the virtual environment that `npm run python` makes. */
+/** The interpreter of the virtual environment with mlx_lm.server that `npm run python` makes. */
 export const python = join(root, '.cache/mlx/bin/python');
 export const tinyMlx = join(root, 'models/backplane-tiny-hf');
 
 const there = existsSync(join(root, '.cache/mlx/requirements.sha256'));
-if (!there && process.env.CI === 'true') throw new Error('.cache/mlx is missing: run bash tools/python/mlx-setup.sh');
+if (!there && process.env.CI === 'true') throw new Error('.cache/mlx is missing: run npm run python');
 
 /** Tests that run the real `mlx_lm.server`. */
 export const describeMlx = there
   ? describe
   : (name: string, tests: () => void) =>
-      describe.skip(`${name} (skipped: no .cache/mlx; bash tools/python/mlx-setup.sh makes it)`, tests);
+      describe.skip(`${name} (skipped: no .cache/mlx; npm run python makes it)`, tests);
 
-/** The interpreter of the virtual environment that `bash tools/python/mlx-openai-server-setup.sh` makes. */
+/** The interpreter of the virtual environment with mlx-openai-server that `npm run python` makes. */
 export const serverPython = join(root, '.cache/mlx-openai-server/bin/python');
 
 /** Tests that run the real `mlx-openai-server`: slower, and in an environment of their own, which not every Python can have. */
 export const describeOpenaiServer = existsSync(join(root, '.cache/mlx-openai-server/requirements.sha256'))
   ? (name: string, tests: () => void) => describe(name, { timeout: 240_000 }, tests)
   : (name: string, tests: () => void) =>
-      describe.skip(
-        `${name} (skipped: no .cache/mlx-openai-server; bash tools/python/mlx-openai-server-setup.sh makes it)`,
-        tests,
-      );
+      describe.skip(`${name} (skipped: no .cache/mlx-openai-server; npm run python makes it)`, tests);
 
 /** An entry of `models:` in that engine. */
 export function serverModel(id: string, type: string, path: string, options = '', more = ''): string {

@@ -23,6 +23,14 @@ pip_of() {
   "$1" -m pip --quiet --disable-pip-version-check --no-input "${@:2}"
 }
 
+# install ARGUMENT...: into the compiler's environment, with uv; where that cannot reach the registry, pip may have been told
+# how to.
+install() {
+  local bin=$environment/bin
+  [ -x "$bin/uv" ] || pip_of "$bin/python" install -r tools/python/uv-requirements.txt || return 1
+  "$bin/uv" pip install --quiet --python "$bin/python" "$@" || pip_of "$bin/python" install "$@"
+}
+
 find_python() {
   local python
   for python in "${PYTHON310:-}" python3.10 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.10.*/bin/python; do
@@ -62,15 +70,16 @@ environment=$compiler/python
 if [ "$(cat "$environment/made-of.sha256" 2>/dev/null)" != "$wanted" ]; then
   rm -rf "$environment"
   "$interpreter" -m venv "$environment"
-  pip_of "$environment/bin/python" install --no-deps -r "$tools/requirements.txt" ||
-    skip "The packages of $tools/requirements.txt could not be installed"
-  pip_of "$environment/bin/python" install --no-deps --no-compile "$wheel"
+  install --no-deps -r "$tools/requirements.txt" || skip "The packages of $tools/requirements.txt could not be installed"
+  install --no-deps --no-compile "$wheel"
   # The wheel brings the C library of another system along, with which its programs crash on this one.
   rm -f "$environment"/lib/python3.10/site-packages/tpu_mlir/lib/third_party/{libc.so.6,libm.so.6,libpthread.so.0}
   echo "$wanted" > "$environment/made-of.sha256"
 fi
 
-export PATH="$PWD/$environment/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+export PATH="$PWD/$environment/bin:$PATH"
+# What they import is compiled once, and goes away with the rest.
+export PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$PWD/$compiler/pycache
 libraries=$environment/lib/python3.10/site-packages/tpu_mlir/lib
 mkdir -p "$out/lib" "$out/models" "$out/log"
 # Each in one move: a server that has the old ones open keeps them.
