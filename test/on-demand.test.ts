@@ -107,6 +107,36 @@ describe('a model that is loaded on demand', () => {
     await server?.line(is('unloaded'));
   });
 
+  test('fills the silence of its first load with comments, for those who asked for a stream', async () => {
+    const config = puppetConfig(
+      'on_demand: true\nunsupported: ignore',
+      '{ slots: 2, load: gated }',
+      'keep_alive: 50ms',
+    );
+    server = await serve(config, { files: { 'puppet.ts': puppet } });
+    const { url, directory } = server;
+    const commented = (): { readonly come: Promise<void>; readonly onData: (body: string) => void } => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      return { come: promise, onData: (body) => body.includes(': keep-alive') && resolve() };
+    };
+    const [good, bad] = [commented(), commented()];
+    const answer = stream(url, 'say one two', { logprobs: true }, good);
+    // A request is read when the model can say what it takes.
+    const refused = stream(url, 'say one', { max_tokens: 'many' }, bad);
+    const plain = chat(url, 'say one');
+    await Promise.all([good.come, bad.come]);
+    await writeFile(`${directory}/go`, '');
+    expect(await answer).toMatchObject({ status: 200, text: 'one two ', done: true, whole: true });
+    expect((await answer).body).toMatch(/^(?:: keep-alive\n\n)+data: /);
+    expect(await refused).toMatchObject({
+      status: 200,
+      events: [{ error: { code: 'invalid_request', param: 'max_tokens' } }],
+      done: false,
+      whole: false,
+    });
+    expect((await plain).status).toBe(200);
+  });
+
   test('answers 503 with Retry-After to those who waited for load_timeout, and goes on loading', async () => {
     const { url, directory, line } = await onDemand('on_demand: { load_timeout: 200ms }', '{ load: gated }');
     const refused = await chat(url, 'say x');

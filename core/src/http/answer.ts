@@ -2,24 +2,24 @@ import type { FastifyReply } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { Embedding } from '../openai/embeddings.ts';
 import type { Generation } from '../openai/generation.ts';
+import { done } from '../openai/sse.ts';
 import type { Transcription } from '../openai/transcriptions.ts';
-import { Failure, type FinishReason } from '../sdk/index.ts';
-import { EventStream } from './event-stream.ts';
+import type { FinishReason } from '../sdk/index.ts';
+import type { EventReply } from './event-reply.ts';
 import type { Exchange } from './exchange.ts';
 import { Gathering, type Reader, Run } from './generate.ts';
 
-/** The event lane: events of an instance, encoded here. What it throws, nothing of was sent. */
+/** The event lane: events of an instance, encoded here. */
 export async function answerGeneration(
   reply: FastifyReply,
   exchange: Exchange,
   model: Model,
   generation: Generation,
   call: ModelCall,
-  keepAliveMs: number,
 ): Promise<void> {
-  nameIgnored(reply, generation.ignored);
-  if (generation.stream) {
-    await stream(reply, exchange, model, generation, call, keepAliveMs);
+  nameIgnored(exchange, generation.ignored);
+  if (exchange.events) {
+    await stream(exchange.events, exchange, model, generation, call);
     return;
   }
   const gathering = new Gathering(generation, ({ type }) => {
@@ -40,7 +40,7 @@ export async function answerEmbedding(
   embedding: Embedding,
   call: ModelCall,
 ): Promise<void> {
-  nameIgnored(reply, embedding.ignored);
+  nameIgnored(exchange, embedding.ignored);
   const result = await model.embed(embedding.request, call);
   exchange.answered(result.usage);
   sendJson(reply, embedding.encode(result));
@@ -53,7 +53,7 @@ export async function answerTranscription(
   transcription: Transcription,
   call: ModelCall,
 ): Promise<void> {
-  nameIgnored(reply, transcription.ignored);
+  nameIgnored(exchange, transcription.ignored);
   const transcript = await model.transcribe(transcription.request, call);
   exchange.answered(transcript.usage);
   const { type, text } = transcription.encode(transcript);
@@ -61,41 +61,32 @@ export async function answerTranscription(
 }
 
 async function stream(
-  reply: FastifyReply,
+  events: EventReply,
   exchange: Exchange,
   model: Model,
   generation: Generation,
   call: ModelCall,
-  keepAliveMs: number,
 ): Promise<void> {
   const { encoder, includeUsage } = generation;
-  const events = new EventStream(reply.raw, exchange, keepAliveMs);
   const told = new Set<number>();
   let finish: FinishReason | undefined;
   const reader: Reader = {
     take(choice, event) {
       const text = encoder.event(choice, event);
-      if (text !== '') told.add(choice);
       if (event.type === 'finish') finish ??= event.reason;
-      else if (text !== '') exchange.output();
-      return events.write(text);
+      if (text === '') return undefined;
+      told.add(choice);
+      if (event.type !== 'finish') exchange.output();
+      return events.write(text) ? undefined : events.drain();
     },
     retract: (choice) => !told.has(choice),
   };
-  try {
-    const run = new Run(model, generation, call, reader);
-    exchange.measure(() => run.usage);
-    const usage = await run.end();
-    if (includeUsage) void events.write(encoder.usage(usage));
-    exchange.answered(usage, finish);
-    events.end();
-  } catch (thrown) {
-    events.release();
-    if (!events.open) throw thrown;
-    const failure = Failure.from(thrown);
-    exchange.failed(failure);
-    events.fail(failure);
-  }
+  const run = new Run(model, generation, call, reader);
+  exchange.measure(() => run.usage);
+  const usage = await run.end();
+  if (includeUsage) events.write(encoder.usage(usage));
+  exchange.answered(usage, finish);
+  events.end(done);
 }
 
 function sendJson(reply: FastifyReply, body: object): void {
@@ -109,7 +100,7 @@ function send(reply: FastifyReply, type: string, text: string): void {
 }
 
 /** Names come from the client: only what fits a header is repeated. */
-function nameIgnored(reply: FastifyReply, ignored: readonly string[]): void {
+function nameIgnored(exchange: Exchange, ignored: readonly string[]): void {
   const names = ignored.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 32);
-  if (names.length > 0) reply.raw.setHeader('x-backplane-ignored', names.join(', '));
+  if (names.length > 0) exchange.header('x-backplane-ignored', names.join(', '));
 }

@@ -1,4 +1,3 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import type { Target } from '../openai/target.ts';
 import { anonymous, type Facts, type Limiter, type Log, type Media, uploadUrl } from '../sdk/index.ts';
@@ -42,25 +41,20 @@ export class ExchangeCall implements ModelCall {
 }
 
 /** From here on the call is this model's, which stays in memory until it is over. */
-export function aim(exchange: Exchange, model: Model, stream: boolean): void {
+export function aim(exchange: Exchange, model: Model): void {
   const { backend, timeout } = model.definition;
-  exchange.aim(model.id, backend.name, stream, timeout);
+  exchange.aim(model.id, backend.name, timeout);
   const release = model.claim();
   if (release) exchange.whenSettled(release);
 }
 
 /** Asks every limiter. What one has granted is settled with the call, also when another says no. */
-export async function letIn(
-  { exchange }: FastifyRequest,
-  reply: FastifyReply,
-  model: Model,
-  limiters: readonly Limiter[],
-): Promise<void> {
+export async function letIn(exchange: Exchange, model: Model, limiters: readonly Limiter[]): Promise<void> {
   const call = { principal: exchange.principal ?? anonymous, model: model.id, operation: exchange.operation };
   for (const limiter of limiters) {
     const grant = await limiter.admit(call);
     exchange.whenSettled((usage) => grant.settle(usage));
-    for (const [name, value] of Object.entries(grant.headers)) reply.raw.setHeader(name, value);
+    for (const [name, value] of Object.entries(grant.headers)) exchange.header(name, value);
   }
 }
 

@@ -19,20 +19,20 @@ export async function serveDescription(
   const able = ableToSee(around.models.visible(principal));
   const upload = await readUpload(request, around.bodyLimit, able.length === 1);
   const model = upload.model === undefined ? onlyOne(able) : around.models.find(upload.model, principal);
-  aim(exchange, model, false);
+  aim(exchange, model);
   const facts = model.facts ?? (await model.known(exchange.signal));
   const name = upload.model ?? model.id;
   // Decoded and encoded here whoever computes it: an upstream has no such route.
   if (!(model.tasks as readonly string[]).includes('chat')) throw unserved(name, model, descriptions);
-  if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
+  if (around.limiters.length > 0) await letIn(exchange, model, around.limiters);
   const { body } = upload.forward(name, (late) => around.models.find(late, principal) === model);
   const form = await gatherForm(body, upload.contentType);
   const media = await fileOf(form, around);
   const generation = readDescription(form, media.mime, targetOf(name, model, facts));
   exchange.take('event');
-  if (generation.stream) exchange.streams();
+  if (generation.stream) exchange.stream(around.keepAliveMs);
   const call = new ExchangeCall(exchange, around, media);
-  await answerGeneration(reply, exchange, model, generation, call, around.keepAliveMs);
+  await answerGeneration(reply, exchange, model, generation, call);
 }
 
 /** Those that say so; where none does yet, those that were never loaded and have not said anything. */

@@ -10,6 +10,8 @@ export interface Endpoint {
   readonly task: RelayTask;
   /** A field that a request cannot do without; checked before an upstream is asked. */
   readonly needs?: string;
+  /** Whether the request may ask for server-sent events. */
+  readonly streams?: true;
   /** The same, where a model may answer it here; absent: relayed or not served. */
   readonly own?: JsonTask;
 }
@@ -21,6 +23,7 @@ export const endpoints: readonly Endpoint[] = [
     operation: 'chat',
     task: 'chat',
     needs: 'messages',
+    streams: true,
     own: 'chat',
   },
   {
@@ -28,6 +31,7 @@ export const endpoints: readonly Endpoint[] = [
     operation: 'completions',
     task: 'complete',
     needs: 'prompt',
+    streams: true,
     own: 'complete',
   },
   {
@@ -41,7 +45,7 @@ export const endpoints: readonly Endpoint[] = [
   { paths: ['/v1/score', '/score'], operation: 'score', task: 'score' },
   { paths: ['/tokenize', '/v1/tokenize'], operation: 'tokenize', task: 'tokenize' },
   { paths: ['/detokenize', '/v1/detokenize'], operation: 'detokenize', task: 'detokenize' },
-  { paths: ['/v1/responses'], operation: 'responses', task: 'respond' },
+  { paths: ['/v1/responses'], operation: 'responses', task: 'respond', streams: true },
 ];
 
 /** The one whose upload may be passed on. */

@@ -19,7 +19,6 @@ export interface EventCall {
   readonly model: Model;
   readonly call: ModelCall;
   readonly target: Target;
-  readonly keepAliveMs: number;
 }
 
 /**
@@ -27,12 +26,12 @@ export interface EventCall {
  * router needs neither schemas nor encoders, which would be a twentieth of its start.
  */
 export async function serveEvents(task: JsonTask, body: Record<string, unknown>, event: EventCall): Promise<void> {
-  const { reply, exchange, model, call, target, keepAliveMs } = event;
+  const { reply, exchange, model, call, target } = event;
   if (task === 'embed') {
     await answerEmbedding(reply, exchange, model, readEmbedding(body, target), call);
   } else {
     const generation = task === 'chat' ? readChat(body, target) : readCompletion(body, target);
-    await answerGeneration(reply, exchange, model, generation, call, keepAliveMs);
+    await answerGeneration(reply, exchange, model, generation, call);
   }
 }
 

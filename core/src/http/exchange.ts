@@ -11,6 +11,7 @@ import {
   type Settled,
   type Usage,
 } from '../sdk/index.ts';
+import { EventReply } from './event-reply.ts';
 
 /** How long an aborted reply may take to end. ms. */
 const graceMs = 1_000;
@@ -21,6 +22,8 @@ export class Exchange {
   readonly operation: Operation;
   /** Undefined on an open route that was called without a key. */
   principal: Principal | undefined;
+  /** The reply, if it is one of events. */
+  events: EventReply | undefined;
   /** Of the server's list. */
   place = 0;
   readonly #abort = new AbortController();
@@ -80,18 +83,19 @@ export class Exchange {
   }
 
   /** What the request turned out to ask for. */
-  aim(model: string, backend: string, stream: boolean, deadlineMs: number): void {
+  aim(model: string, backend: string, deadlineMs: number): void {
     this.#settled.model = model;
     this.#settled.backend = backend;
-    this.#settled.stream = stream;
     // Made when it is due: an error takes a picture of the stack.
     const late = (): Failure => new Failure('timeout', `${model} did not finish within ${deadlineMs / 1000} s.`);
     this.#deadline = setTimeout(() => this.abort(late()), deadlineMs);
   }
 
-  /** The body, read after the model was known, asks for server-sent events. */
-  streams(): void {
+  /** The reply will be server-sent events. From now on its silences of `keepAliveMs` are filled. */
+  stream(keepAliveMs: number): EventReply {
     this.#settled.stream = true;
+    this.events = new EventReply(this.#reply, (status, headers) => this.head(status, headers), keepAliveMs);
+    return this.events;
   }
 
   /** How the reply travels. */
@@ -102,6 +106,11 @@ export class Exchange {
   admitted(instance: number, waitedMs: number): void {
     this.#settled.instance = instance;
     this.#settled.queueMs = waitedMs;
+  }
+
+  /** A header of the reply, unless its head is out: a comment in a stream may have been first. */
+  header(name: string, value: string): void {
+    if (!this.#reply.headersSent) this.#reply.setHeader(name, value);
   }
 
   /** Opens the reply. Its id goes with it: set beforehand it would cost as much as all other headers. */
@@ -147,6 +156,7 @@ export class Exchange {
 
   #settle(status: number): void {
     this.#over = true;
+    this.events?.release();
     clearTimeout(this.#deadline);
     clearTimeout(this.#cut);
     if (!this.#answered && !this.#settled.code) {

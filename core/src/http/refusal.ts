@@ -3,18 +3,21 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody } from '../openai/error.ts';
 import { Failure, type FailureCode } from '../sdk/index.ts';
 
-/** Answers with a failure, or cuts off an answer that has begun. */
+/** Answers with a failure; at the end of a stream that has begun with an event, and else by cutting off what has begun. */
 export function sendFailure(
   request: FastifyRequest,
   reply: FastifyReply,
   failure: Failure,
   headers: Record<string, string>,
 ): void {
-  request.exchange?.failed(failure);
+  const { exchange } = request;
+  exchange?.failed(failure);
   if (reply.raw.headersSent) {
-    reply.raw.destroy();
+    if (exchange?.events?.open) exchange.events.fail(failure);
+    else reply.raw.destroy();
     return;
   }
+  exchange?.events?.release();
   if (failure.retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(failure.retryAfterMs / 1000));
   // What is left of an unread body would be taken for the next request.
   if (failure.code === 'payload_too_large' || failure.code === 'shutting_down') headers.connection = 'close';

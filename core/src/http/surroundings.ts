@@ -20,9 +20,10 @@ export interface CallSurroundings {
 export interface TaskSurroundings extends CallSurroundings {
   readonly models: ModelRegistry;
   readonly limiters: readonly Limiter[];
+  /** Of a stream: how much silence is filled. */
   readonly keepAliveMs: number;
   /** Largest upload, bytes. */
   readonly bodyLimit: number;
-  /** Answers a request that failed before anything was sent. */
+  /** Answers a request that failed, or says so at the end of an answer that has begun. */
   readonly refuse: (request: FastifyRequest, reply: FastifyReply, thrown: unknown) => void;
 }

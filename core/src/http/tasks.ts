@@ -54,9 +54,11 @@ async function serveJson(
   }
   const model = around.models.find(body.model, exchange.principal ?? anonymous);
   const { definition } = model;
-  aim(exchange, model, body.stream);
+  aim(exchange, model);
+  const stream = body.stream && endpoint.streams === true;
+  if (stream) exchange.stream(around.keepAliveMs);
+  if (around.limiters.length > 0) await letIn(exchange, model, around.limiters);
   const facts = model.facts ?? (await model.known(exchange.signal));
-  if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
   const call = new ExchangeCall(exchange, around);
 
   const relays = facts.relays?.includes(task) === true;
@@ -75,7 +77,7 @@ async function serveJson(
       release() {
         for (const large of [body.bytes, bytes]) if (large.length > keptLimit) release(large);
       },
-      stream: body.stream,
+      stream,
       header: readable(request),
     };
     await relay(reply, model, raw, call, around, body);
@@ -87,7 +89,7 @@ async function serveJson(
   const asked = body.json();
   if (body.bytes.length > keptLimit) release(body.bytes);
   const { serveEvents } = await import('./event-lane.ts');
-  await serveEvents(own, asked, { reply, exchange, model, call, target, keepAliveMs: around.keepAliveMs });
+  await serveEvents(own, asked, { reply, exchange, model, call, target });
 }
 
 /** An upload is passed on while it arrives, and only its field `model` read; or gathered, for a model that answers itself. */
@@ -102,10 +104,10 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
       param: 'model',
     });
   }
-  aim(exchange, model, false);
+  aim(exchange, model);
   const facts = model.facts ?? (await model.known(exchange.signal));
   if (!serves(model, 'transcribe')) throw unserved(model.id, model, transcriptions);
-  if (around.limiters.length > 0) await letIn(request, reply, model, around.limiters);
+  if (around.limiters.length > 0) await letIn(exchange, model, around.limiters);
   const { body, span } = upload.forward(
     upload.model ?? model.id,
     (late) => around.models.find(late, principal) === model,
@@ -116,7 +118,7 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
     const form = await gatherForm(body, upload.contentType);
     const target = targetOf(upload.model ?? model.id, model, facts);
     const { serveTranscription } = await import('./event-lane.ts');
-    await serveTranscription(form, { reply, exchange, model, call, target, keepAliveMs: around.keepAliveMs });
+    await serveTranscription(form, { reply, exchange, model, call, target });
     return;
   }
   const raw: RawRequest = {
@@ -137,16 +139,12 @@ async function relay(
   model: Model,
   raw: RawRequest,
   call: ModelCall,
-  { refuse, keepAliveMs }: TaskSurroundings,
+  around: TaskSurroundings,
   asked?: Body,
 ): Promise<void> {
-  const { exchange } = reply.request;
-  exchange.take('relay');
-  const sink = new RelaySink(reply, exchange, (failure) => refuse(reply.request, reply, failure));
-  if (raw.stream) {
-    sink.keepAlive(keepAliveMs);
-    if (asked) sink.estimate(() => promptTokensOf(asked));
-  }
+  reply.request.exchange.take('relay');
+  const sink = new RelaySink(reply, around);
+  if (raw.stream && asked) sink.estimate(() => promptTokensOf(asked));
   try {
     await model.forward(raw, sink, call);
   } catch (thrown) {

@@ -36,7 +36,7 @@ export interface RawRequest {
    * else stay until they are collected and make full collections due; never needed.
    */
   release?(): void;
-  /** Whether the client asked for server-sent events. */
+  /** Whether the client asked for server-sent events, of a task that can give them. */
   readonly stream: boolean;
   /** A header of the client's, e.g. for session affinity; those that carry credentials read as undefined. */
   header(name: string): string | undefined;

@@ -5,7 +5,7 @@ import { faultOf, gatherLimit, mayEndJson } from './json-reply.ts';
 import { failureOf } from './outage.ts';
 import { complaint, errorLimit, refusalOf } from './refusal.ts';
 import { RenamingStream } from './renaming.ts';
-import { modeFor, printable, wantsStream } from './reply-mode.ts';
+import { modeFor, printable } from './reply-mode.ts';
 import { StreamGuard } from './stream-guard.ts';
 import type { ReplyHead } from './wire/reply-head.ts';
 import type { Flow, ReplyReader } from './wire/request.ts';
@@ -95,7 +95,7 @@ class Handler implements ReplyReader {
     const mode = modeFor(this.#type, request);
     // What the client was promised by a comment is events.
     if (mode === undefined || (sink.open && mode !== 'events')) {
-      const wanted = sink.open || wantsStream(request) ? 'where a stream was asked for' : 'instead of JSON';
+      const wanted = sink.open || request.stream ? 'where a stream was asked for' : 'instead of JSON';
       this.#break(`${upstream.title} answered with ${this.#type || 'no content type'} ${wanted}`);
       return;
     }

@@ -1,19 +1,11 @@
 import type { RawRequest } from '../sdk/index.ts';
 
-/** Tasks whose request says whether the reply is a stream. */
-const streamable: ReadonlySet<string> = new Set(['chat', 'complete', 'respond']);
-
-/** Whether the client gets server-sent events or nothing. */
-export function wantsStream({ stream, task }: RawRequest): boolean {
-  return stream && streamable.has(task);
-}
-
 /** How a reply of this type is passed on: event by event, gathered and checked, or as it comes. Undefined: not at all. */
 export function modeFor(type: string, request: RawRequest): 'events' | 'gather' | 'pass' | undefined {
-  const streams = wantsStream(request);
-  const transcript = request.task === 'transcribe';
-  if (type.startsWith('text/event-stream')) return streams || transcript ? 'events' : undefined;
-  if (streams) return undefined;
+  const { stream, task } = request;
+  const transcript = task === 'transcribe';
+  if (type.startsWith('text/event-stream')) return stream || transcript ? 'events' : undefined;
+  if (stream) return undefined;
   if (type.startsWith('application/json')) return 'gather';
   return transcript && /^text\/(?:plain|vtt)|^application\/x-subrip/.test(type) ? 'pass' : undefined;
 }
