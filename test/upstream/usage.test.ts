@@ -11,6 +11,9 @@ const pieces = Array.from({ length: 12 }, (_, i) => `${i} `);
 const tokensUpTo = (piece: number): number => piece + 1 + (piece >= 2 ? 1 : 0);
 const promptTokens = 17;
 
+/** Requests that it has got and keeps to itself. */
+let unanswered = 0;
+
 interface Asked {
   readonly messages: readonly [{ readonly content: string }];
   readonly stream_options?: { readonly include_usage?: boolean; readonly continuous_usage_stats?: boolean };
@@ -26,6 +29,10 @@ async function upstream(owner: string): Promise<Server> {
       return;
     }
     const { messages, stream_options = {} } = await read(request);
+    if (messages[0].content === 'never begin') {
+      unanswered++;
+      return;
+    }
     if (stream_options.continuous_usage_stats !== undefined && !counts) {
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end('{"error":{"message":"Unknown parameter: stream_options.continuous_usage_stats"}}');
@@ -68,6 +75,8 @@ models:
   - { id: m, backend: vllm, reasoning: separate, options: { upstreams: [{ url: "${counting}" }] } }
   - { id: other, backend: vllm, reasoning: separate, options: { upstreams: [{ url: "${other}", model: m }] } }
   - { id: relayed, backend: vllm, options: { upstreams: [{ url: "${other}", model: m }] } }
+  - { id: there, backend: vllm, options: { upstreams: [{ url: "${other}", model: m }] } }
+  - { id: here, backend: vllm, options: { upstreams: [{ url: "${other}", model: m }] } }
   - { id: limited, backend: vllm, options: { upstreams: [{ url: "${other}", model: m }] } }`);
 });
 afterAll(async () => {
@@ -117,6 +126,23 @@ test('a call whose client hangs up is settled with the tokens made until then', 
   expect(await settled('m')).toMatchObject({ prompt_tokens: promptTokens, completion_tokens: tokensUpTo(11) });
   expect(await settled('m')).not.toHaveProperty('tokens_estimated');
   expect(await settled('other')).toMatchObject({ prompt_tokens: 3, completion_tokens: 12, tokens_estimated: true });
+});
+
+test.each([
+  false,
+  true,
+])('a relayed call whose client hangs up before the reply costs its prompt (stream: %s)', async (stream) => {
+  const content = 'never begin';
+  const model = stream ? 'here' : 'there';
+  const leaving = new AbortController();
+  const before = unanswered;
+  const left = chat(server.url, content, { model, stream }, { signal: leaving.signal }).catch(() => 'left');
+  await expect.poll(() => unanswered).toBe(before + 1);
+  leaving.abort();
+  expect(await left).toBe('left');
+  const line = await server.line((line) => line.model === model && line.status === 499);
+  const prompt_tokens = Math.ceil((30 + content.length) / 4);
+  expect(line).toMatchObject({ prompt_tokens, completion_tokens: 0, tokens_estimated: true });
 });
 
 describe('a relayed stream', () => {

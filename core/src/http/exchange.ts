@@ -98,6 +98,11 @@ export class Exchange {
     return this.events;
   }
 
+  /** It has reached an instance. */
+  get running(): boolean {
+    return this.#settled.instance !== undefined;
+  }
+
   /** How the reply travels. */
   take(lane: Lane): void {
     this.#settled.lane = lane;

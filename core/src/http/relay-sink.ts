@@ -31,10 +31,14 @@ export class RelaySink implements Sink {
     this.#events = this.#exchange.events;
   }
 
-  /** What a stream costs whose upstream does not say, as far as it got. `promptTokens`: about how many there were. */
+  /**
+   * What a stream costs whose upstream does not say, as far as it got; and whatever its client does not wait for, of which
+   * nothing may have come. `promptTokens`: about how many there were.
+   */
   estimate(promptTokens: () => number): void {
     this.#promptTokens = promptTokens;
-    this.#exchange.measure(() => this.#usage);
+    const prompt = (): Usage => ({ promptTokens: promptTokens(), completionTokens: 0, estimated: true });
+    this.#exchange.measure(() => this.#usage ?? (this.#exchange.running ? prompt() : undefined));
   }
 
   get #usage(): Usage | undefined {

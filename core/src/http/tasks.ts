@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Model, ModelCall } from '../models/model.ts';
 import { type Body, readBody, relayed } from '../openai/body.ts';
 import { promptTokensOf } from '../openai/prompt-tokens.ts';
-import { anonymous, Failure, type RawRequest } from '../sdk/index.ts';
+import { anonymous, Failure, type RawRequest, type RelayTask } from '../sdk/index.ts';
 import { aim, ExchangeCall, letIn, targetOf } from './call.ts';
 import { descriptions, type Endpoint, endpoints, serves, transcriptions, unserved } from './endpoints.ts';
 import { RelaySink } from './relay-sink.ts';
@@ -133,6 +133,9 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
   await relay(reply, model, raw, call, around);
 }
 
+/** Those whose tokens an upstream computes. */
+const prompted: ReadonlySet<RelayTask> = new Set(['chat', 'complete', 'embed', 'respond']);
+
 /** The relay lane. `asked`: the request as it came, if it was JSON. */
 async function relay(
   reply: FastifyReply,
@@ -144,7 +147,7 @@ async function relay(
 ): Promise<void> {
   reply.request.exchange.take('relay');
   const sink = new RelaySink(reply, around);
-  if (raw.stream && asked) sink.estimate(() => promptTokensOf(asked));
+  if (asked && prompted.has(raw.task)) sink.estimate(() => promptTokensOf(asked));
   try {
     await model.forward(raw, sink, call);
   } catch (thrown) {
