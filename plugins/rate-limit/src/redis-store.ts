@@ -14,8 +14,10 @@ export interface RedisStoreOptions {
   readonly onChange: (up: boolean) => void;
 }
 
-/** No call waits longer than this for an answer. */
+/** No call waits longer than this for an answer, the time that this process was busy with other things apart. */
 const answerMs = 250;
+/** In so many turns of the event loop at least: a connection takes several, and a busy process needs long for one. */
+const answerTurns = 10;
 /** How often a store that is down is asked whether it is back. */
 const probeMs = 500;
 /** A place that is not confirmed this long is free: its holder has crashed. */
@@ -207,9 +209,14 @@ export class RedisStore implements Store {
 
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const fail = (): void => late.reject(new Error(`there was no answer within ${ms} ms`));
-  // After a look at the sockets: when it was this process that was late, the answer lies there.
-  const timer = setTimeout(() => setImmediate(fail), ms);
+  let turns = answerTurns;
+  const turn = (): void => {
+    turns--;
+    // A last look at the sockets: the answer may lie there.
+    if (turns > 0) timer.refresh();
+    else setImmediate(() => late.reject(new Error(`there was no answer within ${ms} ms`)));
+  };
+  const timer = setTimeout(turn, ms / turns);
   try {
     return await Promise.race([promise, late.promise]);
   } finally {
