@@ -34,11 +34,10 @@ prepare() {
   echo "$environment is ready"
 }
 
-# install PYTHON ARGUMENT...: with uv; where that cannot reach the registry, pip may have been told how to. Either compiles
-# all of it: servers are started hundreds of times, in environments that may tell Python to keep nothing.
+# install PYTHON ARGUMENT...: with uv; where that cannot reach the registry, pip may have been told how to.
 install() {
   [ -x $installer/uv ] || { "$interpreter" -m venv .cache/uv && pip_for $installer/python install -r $tools/uv-requirements.txt; }
-  $installer/uv pip install --quiet --compile-bytecode --python "$1" "${@:2}" || pip_for "$1" install "${@:2}"
+  $installer/uv pip install --quiet --python "$1" "${@:2}" || pip_for "$1" install "${@:2}"
 }
 
 # pip_for PYTHON ARGUMENT...: pip, for that interpreter, saying nothing but what goes wrong.
