@@ -4,11 +4,12 @@
 # to date, and says which cannot be made here. PYTHON names another interpreter than python3.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tools/python/install.sh
 
 tools=tools/python
 system=$(uname -sm)
 interpreter=${PYTHON:-python3}
-installer=.cache/uv/bin
+installer=.cache/uv
 
 # python_is EXPRESSION: whether that is true of the interpreter's `version`, a tuple.
 python_is() {
@@ -27,26 +28,16 @@ prepare() {
   fi
   rm -rf "$environment"
   "$interpreter" -m venv --without-pip "$environment"
-  install "$environment/bin/python" $option -r "$requirements"
+  [ -x $installer/bin/python ] || "$interpreter" -m venv $installer
+  install $installer "$environment/bin/python" $option -r "$requirements"
   "$step" "$environment"
   # Written last: an installation that was interrupted does not count.
   echo "$wanted" > "$environment/requirements.sha256"
   echo "$environment is ready"
 }
 
-# install PYTHON ARGUMENT...: with uv; where that cannot reach the registry, pip may have been told how to.
-install() {
-  [ -x $installer/uv ] || { "$interpreter" -m venv .cache/uv && pip_for $installer/python install -r $tools/uv-requirements.txt; }
-  $installer/uv pip install --quiet --python "$1" "${@:2}" || pip_for "$1" install "${@:2}"
-}
-
-# pip_for PYTHON ARGUMENT...: pip, for that interpreter, saying nothing but what goes wrong.
-pip_for() {
-  $installer/python -m pip --python "$1" --quiet --disable-pip-version-check --no-input "${@:2}"
-}
-
 check() {
-  pip_for "$1/bin/python" check
+  pip_of $installer/bin/python --python "$1/bin/python" check
 }
 
 # Its requirements leave out what no test reaches.

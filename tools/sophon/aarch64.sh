@@ -4,12 +4,13 @@
 # Needs Python 3 with venv; about 450 MB below .cache/zig. PYTHON names another interpreter than python3.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tools/python/install.sh
 
 version=0.17.1
 if [ "$(cat .cache/zig/version 2>/dev/null)" != "$version" ]; then
   rm -rf .cache/zig
   "${PYTHON:-python3}" -m venv .cache/zig
-  if ! .cache/zig/bin/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary=:all: "ziglang==$version"; then
+  if ! install .cache/zig .cache/zig/bin/python --only-binary=:all: "ziglang==$version"; then
     echo "skipped: whether the addon compiles for aarch64 (no ziglang $version to be had from PyPI)"
     exit 0
   fi

@@ -6,6 +6,7 @@
 # Only these are kept from run to run: the compiler's environment (1.5 GB) goes away, unless KEEP_COMPILER is set.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tools/python/install.sh
 
 version=1.30.2
 wheel_sha256=542807361c9eeb0777a7bd35e501d8c71cce767e4bce021a3cb3a7c25c35f909
@@ -16,19 +17,6 @@ variants=(static-bf16 dynamic-bf16 f16-sample history)
 skip() {
   echo "$1: the tests on the simulator are skipped here." >&2
   exit 0
-}
-
-# pip_of PYTHON ARGUMENTS: pip of that interpreter, saying nothing but what goes wrong.
-pip_of() {
-  "$1" -m pip --quiet --disable-pip-version-check --no-input "${@:2}"
-}
-
-# install ARGUMENT...: into the compiler's environment, with uv; where that cannot reach the registry, pip may have been told
-# how to.
-install() {
-  local bin=$environment/bin
-  [ -x "$bin/uv" ] || pip_of "$bin/python" install -r tools/python/uv-requirements.txt || return 1
-  "$bin/uv" pip install --quiet --python "$bin/python" "$@" || pip_of "$bin/python" install "$@"
 }
 
 find_python() {
@@ -70,8 +58,9 @@ environment=$compiler/python
 if [ "$(cat "$environment/made-of.sha256" 2>/dev/null)" != "$wanted" ]; then
   rm -rf "$environment"
   "$interpreter" -m venv "$environment"
-  install --no-deps -r "$tools/requirements.txt" || skip "The packages of $tools/requirements.txt could not be installed"
-  install --no-deps --no-compile "$wheel"
+  install "$environment" "$environment/bin/python" --no-deps -r "$tools/requirements.txt" ||
+    skip "The packages of $tools/requirements.txt could not be installed"
+  install "$environment" "$environment/bin/python" --no-deps --no-compile "$wheel"
   # The wheel brings the C library of another system along, with which its programs crash on this one.
   rm -f "$environment"/lib/python3.10/site-packages/tpu_mlir/lib/third_party/{libc.so.6,libm.so.6,libpthread.so.0}
   echo "$wanted" > "$environment/made-of.sha256"
