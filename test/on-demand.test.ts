@@ -137,6 +137,23 @@ describe('a model that is loaded on demand', () => {
     expect((await plain).status).toBe(200);
   });
 
+  test('is not loaded for a call that is over its limit, an upload neither', async () => {
+    const limits =
+      '{ use: "@backplane/rate-limit", config: { limits: [{ per: [principal], requests_per_minute: 1 }] } }';
+    const config = `${puppetConfig('on_demand: true').replace('plugins: [', `plugins: [${limits}, `)}
+  - { id: other, backend: puppet, on_demand: true }`;
+    server = await serve(config, { files: { 'puppet.ts': puppet } });
+    expect((await chat(server.url, 'say x')).status).toBe(200);
+    expect((await chat(server.url, 'say x', { model: 'other' })).status).toBe(429);
+    const form = new FormData();
+    form.append('model', 'other');
+    form.append('file', new Blob(['sound']), 'a.wav');
+    for (const path of ['/v1/audio/transcriptions', '/v1/media/describe']) {
+      expect((await fetch(server.url + path, { method: 'POST', body: form })).status, path).toBe(429);
+    }
+    expect(loads()).toBe(1);
+  });
+
   test('answers 503 with Retry-After to those who waited for load_timeout, and goes on loading', async () => {
     const { url, directory, line } = await onDemand('on_demand: { load_timeout: 200ms }', '{ load: gated }');
     const refused = await chat(url, 'say x');

@@ -20,11 +20,11 @@ export async function serveDescription(
   const upload = await readUpload(request, around.bodyLimit, able.length === 1);
   const model = upload.model === undefined ? onlyOne(able) : around.models.find(upload.model, principal);
   aim(exchange, model);
+  if (around.limiters.length > 0) await letIn(exchange, model, around.limiters);
   const facts = model.facts ?? (await model.known(exchange.signal));
   const name = upload.model ?? model.id;
   // Decoded and encoded here whoever computes it: an upstream has no such route.
   if (!(model.tasks as readonly string[]).includes('chat')) throw unserved(name, model, descriptions);
-  if (around.limiters.length > 0) await letIn(exchange, model, around.limiters);
   const { body } = upload.forward(name, (late) => around.models.find(late, principal) === model);
   const form = await gatherForm(body, upload.contentType);
   const media = await fileOf(form, around);

@@ -105,9 +105,9 @@ async function serveUpload(request: FastifyRequest, reply: FastifyReply, around:
     });
   }
   aim(exchange, model);
+  if (around.limiters.length > 0) await letIn(exchange, model, around.limiters);
   const facts = model.facts ?? (await model.known(exchange.signal));
   if (!serves(model, 'transcribe')) throw unserved(model.id, model, transcriptions);
-  if (around.limiters.length > 0) await letIn(exchange, model, around.limiters);
   const { body, span } = upload.forward(
     upload.model ?? model.id,
     (late) => around.models.find(late, principal) === model,
